@@ -1,0 +1,170 @@
+"""The lists of the mirror and of the conversions: to look at, and to act on in sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from neuroon_django import clicks, conversions
+from neuroon_django.admin.rows import (
+    BoundedPaginator,
+    ErrorFilter,
+    FeedFilter,
+    ModelAdmin,
+    object_link,
+    shorten,
+    state,
+)
+from neuroon_django.changes import wake_after_commit
+from neuroon_django.exceptions import InvalidProduct
+from neuroon_django.feeds import registry, speaking
+from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.tasks import flush_conversions, flush_products
+
+FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
+
+
+class DeliveryAdmin(ModelAdmin):
+    """A list of rows on their way: nobody adds, edits or deletes any; actions change them in sets."""
+
+    class Media:
+        css = {"all": ["neuroon_django/admin.css"]}
+
+    actions = ["send_now", "retry"]
+    ordering = ["-pk"]
+    paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+    task: Any = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(shop=ShopState.current())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The beginning of an id or the whole key of the shop's object.
+
+        PostgreSQL finds both by index. SQLite, MySQL and MariaDB have none for a beginning: there the
+        rows are read from the latest on, all of them where few or none match.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        [name] = self.search_fields
+        labels = [feed.label for feed in self.feeds()]
+        found = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
+        return queryset.filter(found), False
+
+    def feeds(self) -> list[Any]:
+        raise NotImplementedError
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may change rows may act on them."""
+        return super().has_change_permission(request)
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, row: Any) -> str:
+        return state(row)
+
+    @admin.display(description=gettext_lazy("object"))
+    def shop_object(self, row: Any) -> str:
+        return object_link(row, self.admin_site.name)
+
+    @admin.display(description=gettext_lazy("last error"))
+    def error(self, row: Any) -> str:
+        return shorten(row.last_error)
+
+    @admin.display(description=gettext_lazy("as it would be sent now"))
+    def payload(self, row: Any) -> str:
+        try:
+            with speaking():
+                body = self.build(row)
+        except InvalidProduct as invalid:
+            return str(invalid)
+        return (
+            format_html("<pre>{}</pre>", msgspec.json.format(body, indent=2).decode())
+            if body
+            else _("nothing")
+        )
+
+    def build(self, row: Any) -> bytes | None:
+        raise NotImplementedError
+
+    @admin.action(permissions=["operate"], description=gettext_lazy("Sync now"))
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._act(request, queryset.send_again())  # type: ignore[attr-defined]
+
+    @admin.action(permissions=["operate"], description=gettext_lazy("Retry what was rejected"))
+    def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._act(request, queryset.filter(status="rejected").send_again())  # type: ignore[attr-defined]
+
+    def _act(self, request: HttpRequest, due: int) -> None:
+        wake_after_commit(self.task)
+        told = ngettext("%(n)s row is due now.", "%(n)s rows are due now.", due)
+        level = messages.SUCCESS if due else messages.WARNING
+        self.message_user(request, told % {"n": f"{due:,}"}, level)
+
+
+@admin.register(SyncedProduct)
+class SyncedProductAdmin(DeliveryAdmin):
+    actions = ["send_now", "retry", "remove"]
+    list_display = ["external_id", "state", "error", "shop_object", "due_at", "synced_at"]
+    list_filter = ["status", FeedFilter, ErrorFilter]
+    search_fields = ["external_id"]
+    search_help_text = gettext_lazy("The beginning of an external id, or a product's primary key")
+    fields = ("external_id", *FIELDS, "synced_at", "created_at", "payload")
+    readonly_fields = fields
+    task = flush_products
+
+    def feeds(self) -> list[Any]:
+        return [*registry.products()]
+
+    def build(self, row: SyncedProduct) -> bytes | None:
+        feed = registry.product_feed(row.model)
+        product = feed and feed.load(feed.pks([row.object_pk]).values()).get(row.object_pk)
+        if feed is None or product is None or not feed.value("is_listed", product):
+            return None
+        return feed.payload(product)[1]
+
+    @admin.action(permissions=["operate"], description=gettext_lazy("Remove from Neuroon"))
+    def remove(self, request: HttpRequest, queryset: QuerySet[SyncedProduct]) -> None:
+        self._act(request, queryset.take_out())  # type: ignore[attr-defined]
+        told = _("A product comes back with its next change or scan, unless the shop unlists it.")
+        self.message_user(request, told, messages.INFO)
+
+
+@admin.register(Conversion)
+class ConversionAdmin(DeliveryAdmin):
+    list_display = ["order_id", "state", "error", "shop_object", "due_at", "sent_at"]
+    list_filter = ["status", FeedFilter, ErrorFilter]
+    search_fields = ["order_id"]
+    search_help_text = gettext_lazy("The beginning of an order id, or an order's primary key")
+    fields = ("order_id", *FIELDS, "sent_at", "created_at", "payload")
+    readonly_fields = fields
+    task = flush_conversions
+
+    def feeds(self) -> list[Any]:
+        return [*registry.orders()]
+
+    def build(self, row: Conversion) -> bytes | None:
+        feed = registry.order_feed(row.model)
+        order = feed and feed.load(feed.pks([row.object_pk]).values()).get(row.object_pk)
+        clicked = clicks.parse(row.clicks)
+        return conversions.build(feed, order, clicked) if feed and order and clicked else None

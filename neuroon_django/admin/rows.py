@@ -1,0 +1,109 @@
+"""What the lists share: bounded counts, filters that are bounded too, and how a state looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    Pages = Paginator[Any]
+else:
+    ModelAdmin, Pages = admin.ModelAdmin, Paginator
+
+COUNTED = 10_000  # rows a list counts and pages through; further ones are found by filter and search
+RECENT = 1_000  # rows of a state whose errors are offered as a filter
+STUCK = ("rejected", "pending", "deleting")  # whose errors the overview tells, too
+SHORT = 80  # characters of an error in a list
+
+
+class BoundedPaginator(Pages):
+    """Counts no further than it needs to: a list of a million rows would be read for its length."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:COUNTED].count())
+
+
+class ChosenFilter(admin.SimpleListFilter):
+    """Offers what is chosen, even where nothing is offered any more.
+
+    Django drops a filter that offers nothing: an action for all rows would be one for more rows than
+    those in the list that it was chosen for.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        chosen = self.value()
+        if chosen and chosen not in dict(self.lookup_choices):
+            self.lookup_choices.append((chosen, shorten(chosen)))
+
+
+class FeedFilter(ChosenFilter):
+    title = _("feed")
+    parameter_name = "feed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [
+            (feed.label, f"{type(feed).__name__} ({feed.model._meta.verbose_name})")
+            for feed in model_admin.feeds()
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(model=self.value()) if self.value() else queryset
+
+
+class ErrorFilter(ChosenFilter):
+    """The most frequent reasons among the latest rows that did not go."""
+
+    title = _("error")
+    parameter_name = "error"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        latest = model_admin.get_queryset(request).order_by("-pk").values_list("last_error", flat=True)
+        found = Counter(text for status in STUCK for text in latest.filter(status=status)[:RECENT])
+        found.pop("", None)
+        return [(text, shorten(text)) for text, _n in found.most_common(10)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        return queryset.filter(status__in=STUCK, last_error=self.value())
+
+
+def shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+def state(row: Any) -> str:
+    """The state as a word and, beside it, a colour."""
+    return format_html(
+        '<span class="neuroon-state neuroon-{}">{}</span>', row.status, row.get_status_display()
+    )
+
+
+def object_link(row: Any, site: str) -> str:
+    """The shop's object, linked where the shop has an admin page for it."""
+    if not row.model:
+        return ""
+    try:
+        meta = apps.get_model(row.model)._meta
+        name = f"{site}:{meta.app_label}_{meta.model_name}_change"
+        url = reverse(name, args=[quote(row.object_pk)])
+    except (LookupError, NoReverseMatch):
+        return f"{row.model} {row.object_pk}"
+    return format_html('<a href="{}">{} {}</a>', url, meta.verbose_name, row.object_pk)

@@ -1,0 +1,23 @@
+"""Start-up: find the shop's feeds, then listen to their models."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
+
+
+class NeuroonConfig(AppConfig):
+    name = "neuroon_django"
+    label = "neuroon_django"
+    verbose_name = _("Neuroon search")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from neuroon_django import checks  # noqa: F401  (registers them)
+        from neuroon_django.feeds import registry
+        from neuroon_django.receivers import receivers
+
+        autodiscover_modules("neuroon")
+        registry.closed = True
+        receivers.connect()

@@ -1,0 +1,90 @@
+"""The shopper's clicks: the widget's cookie as text in, pairs of product and search out.
+
+A request only carries the text (in `current`, set by the middleware); a worker parses it, as the
+hostile input it is (`API.md`, "Conversions"; law 13).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import quote, unquote
+
+COOKIE_NAME = "neuroon_clicks"
+MAX_TEXT = 3 * 4_096  # a full cookie, percent-encoded
+MAX_PAIRS = 500
+MAX_ID = 255
+
+# The cookie's text of the shopper's request that this thread or task serves, else "".
+current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
+
+_decoder = json.JSONDecoder()
+_search_id = re.compile(r"[A-Za-z0-9._:=/+~-]{1,255}")  # opaque; no room for an address or a name
+
+
+def carried(text: str) -> str:
+    """A cookie's text as a row carries it: cut, and in characters that every database takes."""
+    text = text[:MAX_TEXT]
+    if text.isascii() and "\0" not in text:
+        return text
+    return quote(text, errors="replace")[:MAX_TEXT]
+
+
+def parse(text: str) -> dict[str, str]:
+    """`{externalId: searchLogId}` out of a cookie's text; what is not a clean pair is left out.
+
+    The widget cuts a cookie that grows too long, so the pairs that stand whole before a cut count.
+    """
+    text = text[:MAX_TEXT].strip()
+    if not text.startswith("{"):
+        text = unquote(text, errors="replace").strip()
+    pairs: dict[str, str] = {}
+    position = 1 if text.startswith("{") else len(text)
+    while position < len(text) and len(pairs) < MAX_PAIRS:
+        try:
+            key, position = _value(text, position)
+            value, position = _value(text, position, after=":")
+        except (ValueError, RecursionError):
+            break
+        if _is_id(key) and isinstance(value, str) and _search_id.fullmatch(value):
+            pairs[key] = value
+        position = _skip(text, position, ",")
+    return pairs
+
+
+def merge(texts: Iterable[str]) -> str:
+    """The pairs of several texts, oldest first, as one clean text; where room ends, the newest stay."""
+    merged: dict[str, str] = {}
+    for pairs in map(parse, texts):
+        merged = {key: search for key, search in merged.items() if key not in pairs} | pairs
+    newest = list(merged.items())[-MAX_PAIRS:]
+    while len(text := dump(dict(newest))) > MAX_TEXT:
+        newest = newest[len(newest) // 10 + 1 :]
+    return text
+
+
+def dump(pairs: Mapping[Any, Any]) -> str:
+    """Pairs as the text that `parse` reads, whatever their types; "" for none."""
+    told = {str(key): str(search) for key, search in pairs.items() if search is not None}
+    return json.dumps(told) if told else ""
+
+
+def _value(text: str, position: int, after: str = "") -> tuple[Any, int]:
+    return _decoder.raw_decode(text, _skip(text, position, after))
+
+
+def _skip(text: str, position: int, mark: str) -> int:
+    """Past white space and one `mark`; ValueError where something else stands there."""
+    rest = text[position:].lstrip()
+    if mark and rest.startswith(mark):
+        rest = rest[1:].lstrip()
+    elif mark == ":":
+        raise ValueError(position)
+    return len(text) - len(rest)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()

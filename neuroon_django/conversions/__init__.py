@@ -1,0 +1,10 @@
+"""Paid orders become conversions: fold order changes, ask the feed, report what a search led to.
+
+`orders` finds what is to be looked at, `report` builds what is said, `run` sends it.
+"""
+
+from neuroon_django.conversions.orders import find_paid, fold
+from neuroon_django.conversions.report import build
+from neuroon_django.conversions.run import ConversionRun
+
+__all__ = ["ConversionRun", "build", "find_paid", "fold"]

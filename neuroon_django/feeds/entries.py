@@ -1,0 +1,67 @@
+"""What a feed's attribute means: a lookup, a method or a constant, compiled once into a getter."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model, Value
+
+from neuroon_django.feeds.paths import is_column, walk
+from neuroon_django.feeds.values import members
+
+Getter = Callable[[Any], Any]
+
+
+class Entry:
+    """One attribute of a feed. `kind` is "lookup", "method" or "constant"; `path` a lookup's text."""
+
+    def __init__(self, feed: Any, name: str) -> None:
+        self.name = name
+        declared = inspect.getattr_static(type(feed), name, None)
+        value = getattr(feed, name)
+        self.path = ""
+        self.get: Getter
+        if inspect.isroutine(declared) or callable(value):
+            self.kind, self.get = "method", value
+        elif isinstance(value, str):
+            self.kind, self.path, self.get = "lookup", value, lookup(value, feed.model)
+        else:
+            constant = value.value if isinstance(value, Value) else value
+            self.kind, self.get = "constant", lambda _: constant
+
+
+def lookup(path: str, model: type[Model]) -> Getter:
+    """A getter along `a__b__c`: attributes, callables and relations; None where the path ends."""
+    hops, rest = walk(model, path)
+    if not hops and is_column(model, path):
+        return attrgetter(path)
+    parts = [hop.attr for hop in hops] + rest
+    return lambda instance: follow(instance, parts)
+
+
+def follow(value: Any, parts: list[str]) -> Any:
+    """The value at the end of a path; a flat list as soon as a step leads to many."""
+    for index, part in enumerate(parts):
+        if value is None:
+            return None
+        try:
+            value = getattr(value, part)
+        except ObjectDoesNotExist:  # a one-to-one that is not there
+            return None
+        if hasattr(value, "all"):
+            return _follow_many(members(value), parts[index + 1 :])
+        if callable(value):
+            value = value()
+    return value
+
+
+def _follow_many(items: Any, rest: list[str]) -> list[Any]:
+    found = []
+    for item in items:
+        value = follow(item, rest)
+        found.extend(value if isinstance(value, list) else [value])
+    return [value for value in found if value is not None]

@@ -1,0 +1,211 @@
+"""Which relations a feed passes through, and so whose changes reach its products (law 10).
+
+Along a relation there are two ways a change is told. Where the column stands on this side (a foreign
+key, a many-to-many) the *target* is named, and a worker finds its products by the path. Where the
+other side points here (a stock record), what it *points to* is named, which is known without a
+query, before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Model
+
+Kind = Literal["forward", "many", "reverse", "generic"]
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Which fields of a row are read: these, or all but these."""
+
+    names: frozenset[str] = frozenset()
+    all_but: bool = False
+
+    def __or__(self, other: Reads) -> Reads:
+        if self.all_but and other.all_but:
+            return Reads(self.names & other.names, True)
+        if self.all_but or other.all_but:
+            most, few = (self, other) if self.all_but else (other, self)
+            return Reads(most.names - few.names, True)
+        return Reads(self.names | other.names)
+
+    def __sub__(self, ignored: frozenset[str]) -> Reads:
+        names = self.names | ignored if self.all_but else self.names - ignored
+        return Reads(names, self.all_but)
+
+    def any_of(self, fields: Collection[str]) -> bool:
+        """Whether a save of these fields is a change."""
+        return any((name in self.names) != self.all_but for name in fields)
+
+
+ANYTHING = Reads(all_but=True)
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step over a relation: `attr` on instances, `query` in lookups."""
+
+    source: type[Model]
+    target: type[Model]
+    attr: str
+    query: str
+    kind: Kind
+    to_many: bool
+    field: Any
+
+    @property
+    def relation(self) -> Any:
+        """The many-to-many field's relation, from whichever side it is passed."""
+        return self.field if self.field.auto_created else self.field.remote_field
+
+    @property
+    def through(self) -> type[Model] | None:
+        """The model of a many-to-many's own table."""
+        model: type[Model] | None = self.relation.through if self.kind == "many" else None
+        return model
+
+    @property
+    def symmetrical(self) -> bool:
+        """Whether both ends of a link see each other by this one relation."""
+        return bool(self.relation.symmetrical) and same_row(self.source, self.target)
+
+    @property
+    def through_column(self) -> Any:
+        """The foreign key by which a row of that table points to this side; None if it has none."""
+        told = "m2m_reverse_field_name" if self.field.auto_created else "m2m_field_name"
+        name = getattr(self.relation.field, told, None)  # django-taggit's tables have no such key
+        return self.relation.through._meta.get_field(name()) if name else None
+
+
+@dataclass(frozen=True)
+class Path:
+    """A chain of hops from the feed's model, and what is read at its end."""
+
+    hops: tuple[Hop, ...]
+    reads: Reads
+
+    @property
+    def query(self) -> str:
+        return "__".join(hop.query for hop in self.hops)
+
+    @property
+    def attr(self) -> str:
+        return "__".join(hop.attr for hop in self.hops)
+
+    @property
+    def target(self) -> type[Model]:
+        return self.hops[-1].target
+
+    @property
+    def to_one(self) -> bool:
+        return not any(hop.to_many for hop in self.hops)
+
+
+def hop(model: type[Model], name: str) -> Hop | None:
+    """The relation of that name, as attribute or in lookups; None where it is none."""
+    fields: Iterable[Any] = model._meta.get_fields(include_hidden=False)
+    for field in fields:
+        target = getattr(field, "related_model", None)
+        if not field.is_relation or target is None:
+            continue
+        attr = field.get_accessor_name() if field.auto_created and not field.concrete else field.name
+        if name in (attr, field.name):
+            many = bool(field.one_to_many or field.many_to_many)
+            return Hop(model, target, attr, field.name, _kind(field), many, field)
+    return None
+
+
+def _kind(field: Any) -> Kind:
+    if field.many_to_many:
+        return "many"
+    if hasattr(field, "object_id_field_name"):
+        return "generic"
+    return "forward" if field.concrete else "reverse"
+
+
+def walk(model: type[Model], path: str) -> tuple[tuple[Hop, ...], list[str]]:
+    """The hops at the front of a path, and the parts that follow them."""
+    hops: list[Hop] = []
+    parts = path.split("__") if path else []
+    while parts and (step := hop(model, parts[0])):
+        hops.append(step)
+        model, parts = step.target, parts[1:]
+    return tuple(hops), parts
+
+
+def is_column(model: type[Model], name: str) -> bool:
+    try:
+        return bool(getattr(model._meta.get_field(name), "concrete", False))
+    except FieldDoesNotExist:
+        return name == "pk"
+
+
+def spellings(model: type[Model], *names: str) -> frozenset[str]:
+    """Fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
+    found = set(names)
+    for name in names:
+        if is_column(model, name) and name != "pk":
+            field: Any = model._meta.get_field(name)
+            found |= {field.name, field.attname}
+    return frozenset(found)
+
+
+def same_row(one: type[Model], other: type[Model]) -> bool:
+    """Whether an object of one may be one of the other: proxies, children and parents by table."""
+    ours, theirs = one._meta.concrete_model or one, other._meta.concrete_model or other
+    return issubclass(ours, theirs) or issubclass(theirs, ours)
+
+
+def pks_of(model: type[Model], texts: Iterable[str]) -> dict[str, Any]:
+    """Primary keys by their text; texts that are no key of this model are left out."""
+    keys: dict[str, Any] = {}
+    for text in texts:
+        try:
+            pk = model._meta.pk.to_python(text)
+        except ValidationError:
+            continue
+        keys[str(pk)] = pk
+    return keys
+
+
+def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], frozenset[str]]:
+    """The fields whose change alone does not count, by the hops that lead to them."""
+    found: dict[tuple[Hop, ...], frozenset[str]] = {}
+    for text in ignores:
+        relation, _, name = text.rpartition("__")
+        hops, rest = walk(model, relation)
+        end = hops[-1].target if hops else model
+        if not rest:
+            found[hops] = found.get(hops, frozenset()) | spellings(end, name)
+    return found
+
+
+def paths(
+    model: type[Model], lookups: list[str], relations: list[str], ignores: list[str]
+) -> list[Path]:
+    """Every relation that lookups and `depends_on` pass through, each once, shortest first.
+
+    A lookup reads one column at its end, and the column of the next hop on its way; a relation in
+    `depends_on` is read by the shop's methods, nobody knows what of it.
+    """
+    found: dict[tuple[Hop, ...], Reads] = {}
+    for text in [*lookups, *relations]:
+        hops, rest = walk(model, text)
+        for prefix, after in _prefixes(hops, rest):
+            end = prefix[-1].target
+            known = text in lookups and after and (is_column(end, after) or hop(end, after))
+            reads = Reads(spellings(end, after)) if known else ANYTHING
+            found[prefix] = found.get(prefix, Reads()) | reads
+    without = ignored(model, ignores)
+    ordered = sorted(found.items(), key=lambda item: len(item[0]))
+    return [Path(hops, reads - without.get(hops, frozenset())) for hops, reads in ordered]
+
+
+def _prefixes(hops: tuple[Hop, ...], rest: list[str]) -> Iterator[tuple[tuple[Hop, ...], str]]:
+    for end in range(1, len(hops) + 1):
+        after = hops[end].attr if end < len(hops) else (rest[0] if rest else "")
+        yield hops[:end], after

@@ -1,0 +1,187 @@
+"""What a product is for Neuroon: the class a shop subclasses, and how its entries become a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+
+from neuroon_django import wire
+from neuroon_django.conf import conf
+from neuroon_django.exceptions import InvalidProduct
+from neuroon_django.feeds import values
+from neuroon_django.feeds.feed import Feed, M
+from neuroon_django.feeds.paths import ANYTHING, Path, Reads, is_column, pks_of, walk
+
+MAX_ID = 255
+
+
+class ProductFeed(Feed[M]):
+    """What a product is for Neuroon (fields: `API.md`, "Products").
+
+    `external_id`, `name`, `price` and `url` are required. `is_listed` False takes a product out of
+    Neuroon while the shop keeps it. `price` and `sale_price` are amounts in `currency`; `categories`
+    and `tags` are names, as a list, a queryset or comma-separated text.
+    """
+
+    entries = (
+        "external_id",
+        "name",
+        "price",
+        "url",
+        "is_listed",
+        "description",
+        "sale_price",
+        "currency",
+        "image_url",
+        "categories",
+        "brand",
+        "tags",
+        "in_stock",
+        "stock_quantity",
+    )
+
+    external_id: Any = "pk"
+    name: Any = "name"
+    price: Any = "price"
+    url: Any = "get_absolute_url"
+    is_listed: Any = True
+    description: Any = None
+    sale_price: Any = None
+    currency: Any = None
+    image_url: Any = None
+    categories: Any = None
+    brand: Any = None
+    tags: Any = None
+    in_stock: Any = None
+    stock_quantity: Any = None
+
+    def extra(self, product: M) -> Mapping[str, Any]:
+        """Further fields of the plugin route by their wire names, such as `{"sku": …}`."""
+        return {}
+
+    def _read(self) -> Reads:
+        return super()._read() if type(self).extra is ProductFeed.extra else ANYTHING
+
+    @cached_property
+    def columns(self) -> list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
+        """The wire fields in use: where each comes from, and how it is cleaned."""
+        return [(n, e.get, CLEANERS[n]) for n, e in self.plan.items() if n in CLEANERS]
+
+    def payload(self, product: M) -> tuple[str, bytes]:
+        """The external id and the canonical bytes; raises InvalidProduct with the reason."""
+        fields = self._fields(product)
+        for name in ("external_id", "name", "price", "url"):
+            if fields.get(name) in (None, ""):
+                raise InvalidProduct(f"no {name.replace('_', ' ')}")
+        fields = {name: value for name, value in fields.items() if value not in (None, "", [])}
+        if "currency" not in fields:
+            fields["currency"] = self.ask("currency", values.currency, conf.CURRENCY)
+        if "brand" in fields:
+            fields["brands"] = [fields["brand"]]
+        wired = wire.Product(**fields)
+        return wired.external_id, self._encode(wired, product)
+
+    def _fields(self, product: M) -> dict[str, Any]:
+        """All at once; where that fails, one by one, so that the reason names the one."""
+        with suppress(Exception):
+            return {
+                name: clean(value)
+                for name, get, clean in self.columns
+                if (value := get(product)) is not None
+            }
+        return {name: self._clean(name, clean, product) for name, _, clean in self.columns}
+
+    def external_id_of(self, product: M) -> str:
+        """The external id, or "" where it cannot be used; `payload` tells the reason."""
+        try:
+            return self._clean("external_id", _external_id, product) or ""
+        except InvalidProduct:
+            return ""
+
+    def names(self, pks: Iterable[Any]) -> dict[str, str]:
+        """External ids by primary key as text, of those that exist for Neuroon; "" for none."""
+        queryset = self.present().filter(pk__in=list(pks))
+        if column := self._in_sql(queryset, self.plan["external_id"].path):
+            named: dict[str, str] = {}
+            for pk, value in queryset.values_list("pk", column):
+                named[str(pk)] = _usable(value)
+            return named
+        return {pk: self.external_id_of(product) for pk, product in self.load(pks).items()}
+
+    def hanging_on(self, path: Path, texts: Iterable[str], after: str, limit: int) -> list[Any]:
+        """Primary keys of products along a path, in order, from after `after` on, all as text."""
+        pks = list(pks_of(path.target, texts).values())
+        found = self.model._base_manager.using(self.home).filter(**{f"{path.query}__pk__in": pks})
+        if after:
+            found = found.filter(pk__gt=self.pk_of(after))
+        return list(found.order_by("pk").values_list("pk", flat=True).distinct()[:limit])
+
+    def _clean(self, name: str, clean: Callable[[Any], Any], product: M) -> Any:
+        value = self.value(name, product)
+        return None if value is None else self.ask(name, clean, value)
+
+    def _encode(self, wired: wire.Product, product: M) -> bytes:
+        extra = None
+        if type(self).extra is not ProductFeed.extra:
+            extra = self.ask("extra", _further, self.ask("extra", self.extra, product))
+        try:
+            return wire.encode_product(wired, extra)
+        except (TypeError, ValueError) as error:  # a lone surrogate is a ValueError
+            reason = wire.text_of(str(error).encode("ascii", "replace").decode())
+        raise InvalidProduct(f"cannot be written as JSON: {reason}")
+
+    def _in_sql(self, queryset: QuerySet[M], path: str) -> str:
+        """The same lookup for the database; "" where only Python can follow it."""
+        hops, rest = walk(self.model, path)
+        end = hops[-1].target if hops else self.model
+        if any(hop.to_many for hop in hops) or len(rest) != 1:
+            return ""
+        annotated = not hops and path in queryset.query.annotations
+        known = annotated or is_column(end, rest[0])
+        return "__".join([*(hop.query for hop in hops), *rest]) if known else ""
+
+
+def _further(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    if taken := sorted(wire.SHOPS_FIELDS.intersection(fields)):
+        raise ValueError(f"{', '.join(taken)}: the feed has an entry for that")
+    return {str(name): values.plain(value) for name, value in fields.items()}
+
+
+def _external_id(value: Any) -> str:
+    text = values.text(value)
+    if len(text) > MAX_ID:
+        raise ValueError(f"longer than {MAX_ID} characters")
+    text.encode()  # a lone surrogate is a ValueError
+    return text
+
+
+def _usable(value: Any) -> str:
+    try:
+        return "" if value is None else _external_id(value)
+    except ValueError:
+        return ""
+
+
+def _address(value: Any) -> str:
+    return values.address(value, conf.STOREFRONT_URL)
+
+
+CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "external_id": _external_id,
+    "name": values.name,
+    "description": values.description,
+    "price": values.money,
+    "sale_price": values.money,
+    "currency": values.currency,
+    "url": _address,
+    "image_url": _address,
+    "categories": values.texts,
+    "brand": values.line,
+    "tags": values.texts,
+    "in_stock": bool,
+    "stock_quantity": values.quantity,
+}

@@ -1,0 +1,153 @@
+"""How a shop's values become wire values: cleaned text, whole cents, absolute addresses.
+
+Each function takes what the shop gave (never None) and returns the wire's type, or raises ValueError
+with the reason.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from django.db.models import Model
+from django.utils.encoding import iri_to_uri
+from django.utils.functional import Promise
+from django.utils.html import strip_tags
+
+from neuroon_django import wire
+
+CENT = Decimal("0.01")
+ROUNDING = Context(prec=40, rounding=ROUND_HALF_UP)  # not the thread's own, which a shop may set
+MAX_MONEY = Decimal("1e15")
+# The ASCII ones. Those from 0x80 on are a legacy encoding's ™ or quote, read wrongly: the shop's own.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ROOTED = re.compile(r"/[\w/%=&?;:,.~+-]*", re.ASCII)
+_TURNS = re.compile(r"//|/\.")
+_LINE_BREAKS = re.compile(r"\s*[\t\n\r\u2028\u2029]\s*")
+_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|<!--|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]+);")
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_BREAKS = re.compile(r"<(?:br|/p|/div|/li|/ul|/ol|/h[1-6]|/tr|/td|/th)\b[^>]*>", re.IGNORECASE)
+
+
+def text(value: Any) -> str:
+    """Any single value as text, without control characters and outer white space."""
+    if type(value) is not str:
+        if not isinstance(value, str | Promise) and (
+            hasattr(value, "all") or isinstance(value, Iterable)
+        ):
+            raise ValueError("several values where one is expected; write a method that picks one")
+        value = str(value)
+    if value.isprintable() and value[:1] != " " != value[-1:]:
+        return str(value)
+    return _CONTROLS.sub("", value).strip()
+
+
+def line(value: Any) -> str:
+    """Text on one line; otherwise as the shop wrote it, character by character."""
+    plain = text(value)
+    return plain if plain.isprintable() else _LINE_BREAKS.sub(" ", plain)
+
+
+def name(value: Any) -> str:
+    """A product's name, cut to what Neuroon takes."""
+    return line(value)[: wire.NAME_LENGTH].rstrip()
+
+
+def description(value: Any) -> str:
+    """A description as plain text: markup removed, its breaks kept, cut to what Neuroon takes."""
+    plain = text(value)
+    if _MARKUP.search(plain):
+        plain = _BREAKS.sub("\n", _UNSEEN.sub(" ", plain))
+        plain = html.unescape(strip_tags(plain)).replace("\xa0", " ")
+        plain = re.sub(r"[ \t]*\n\s*", "\n", re.sub(r"[ \t]+", " ", plain))
+    return text(plain)[: wire.DESCRIPTION_LENGTH].rstrip()
+
+
+def money(value: Any) -> Decimal:
+    """A number, or money with an `amount`, rounded to the cent; never negative."""
+    amount = number(getattr(value, "amount", value))
+    if amount < 0:
+        raise ValueError(f"{amount} is negative")
+    return amount.quantize(CENT, context=ROUNDING).copy_abs()  # `abs` rounds as the thread does
+
+
+def quantity(value: Any) -> int:
+    """Pieces in stock; below nothing is nothing."""
+    return int(max(number(value), Decimal(0)))
+
+
+def number(value: Any) -> Decimal:
+    """A finite number, exactly as it would be printed."""
+    try:
+        exact = Decimal(text(value))
+    except InvalidOperation:
+        raise ValueError(f"{text(value)[:50]!r} is not a number") from None
+    if not exact.is_finite() or exact.copy_abs() >= MAX_MONEY:
+        raise ValueError(f"{text(value)[:50]} is not an amount")
+    return exact
+
+
+def address(value: Any, base: str) -> str:
+    """An absolute http(s) address; a relative one is joined to `base`. "" where a file is missing."""
+    if hasattr(value, "storage"):  # a FieldFile: its address exists only with a file
+        value = value.url if value else ""
+    plain = text(value)
+    if not plain:
+        return ""
+    if base.count("/") == 2 and _ROOTED.fullmatch(plain) and not _TURNS.search(plain):
+        return base + plain  # what nearly every address is; the rest takes ten times as long
+    joined = iri_to_uri(urljoin(f"{base}/" if base else "", plain))
+    parts = urlsplit(joined)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        hint = "" if base else ", and NEUROON_STOREFRONT_URL is not set"
+        raise ValueError(f"{plain[:100]!r} is not an absolute address{hint}")
+    return joined
+
+
+def members(many: Any) -> Iterable[Any]:
+    """The objects of a manager or queryset; by key where they have no order of their own.
+
+    A database gives such rows in any order, and a payload is a function of the product (law 12).
+    """
+    found = many.all()
+    # `QuerySet.ordered`, without building the query of what was prefetched: that takes 100 us.
+    query = getattr(found, "_query", None)
+    if query is None or query.order_by or query.extra_order_by:
+        return found  # type: ignore[no-any-return]
+    if query.default_ordering and query.get_meta().ordering:
+        return found  # type: ignore[no-any-return]
+    rows = list(found)
+    return sorted(rows, key=lambda row: row.pk) if rows and isinstance(rows[0], Model) else rows
+
+
+def texts(value: Any) -> list[str]:
+    """Names out of a manager, a queryset, a list or comma-separated text; in order, each once."""
+    if isinstance(value, str | Promise):
+        value = str(value).split(",")
+    elif hasattr(value, "all"):
+        value = members(value)
+    items: Iterable[Any] = value if isinstance(value, Iterable) else [value]
+    return list(dict.fromkeys(t for item in items if item is not None and (t := line(item))))
+
+
+def currency(value: Any) -> str:
+    """An ISO 4217 code."""
+    code = text(value).upper()
+    if not re.fullmatch(r"[A-Z]{3}", code):
+        raise ValueError(f"{code[:20]!r} is not an ISO 4217 code")
+    return code
+
+
+def plain(value: Any) -> Any:
+    """A further field's value as JSON can hold it."""
+    if isinstance(value, Promise):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return number(value) if isinstance(value, float | Decimal) else value

@@ -1,0 +1,74 @@
+"""Keeps the shopper's clicks at hand while the shop serves the request: as text, parsed by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponseBase
+
+from neuroon_django import clicks
+from neuroon_django.conf import conf
+
+Response = HttpResponseBase
+
+
+class ClickAttributionMiddleware:
+    """Lets an order that is saved in a shopper's request keep the widget's cookie (law 13).
+
+    Put it anywhere in `MIDDLEWARE`. Subclass it and override `allows` to ask for consent; then put
+    it behind what `allows` reads, such as the session's middleware.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(self.allows):
+            raise ImproperlyConfigured(f"{type(self).__name__}.allows must not be async")
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
+        if iscoroutinefunction(self.get_response):
+            return self._acall(request)
+        token = clicks.current.set(self._text(request))
+        try:
+            response: Response = self.get_response(request)
+            return response
+        finally:
+            clicks.current.reset(token)
+
+    async def _acall(self, request: HttpRequest) -> Response:
+        asked = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
+        text = await sync_to_async(self._text)(request) if asked else self._text(request)
+        token = clicks.current.set(text)
+        try:
+            response: Response = await self.get_response(request)
+            return response
+        finally:
+            clicks.current.reset(token)
+
+    def process_view(self, request: HttpRequest, *args: Any) -> None:
+        """An admin's browsing is not the shopper's."""
+        match = request.resolver_match
+        if match is not None and "admin" in match.app_names:
+            clicks.current.set("")
+
+    def allows(self, request: HttpRequest) -> bool:
+        """Whether this shopper's clicks may be kept with an order; the shop's word on consent.
+
+        Asked only where there are clicks; it may read the session and the database, also under ASGI.
+        """
+        return True
+
+    def _text(self, request: HttpRequest) -> str:
+        text = _cookie(request)
+        return clicks.carried(text) if text and conf.ENABLED and self.allows(request) else ""
+
+
+def _cookie(request: HttpRequest) -> str:
+    return request.COOKIES.get(clicks.COOKIE_NAME, "")

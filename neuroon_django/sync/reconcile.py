@@ -1,0 +1,179 @@
+"""Reconcile: compare Neuroon's own list with the shop, and mend what differs.
+
+The list is read page by page, and may shift while it is read: what seems lost is looked for in a
+second reading before it is believed, and what Neuroon alone seems to have is looked up again in the
+transaction that gives it a tombstone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from neuroon_django import wire
+from neuroon_django.client import Client
+from neuroon_django.conf import conf
+from neuroon_django.feeds import registry
+from neuroon_django.models import ShopState, SyncedProduct
+from neuroon_django.models.gates import PACE
+from neuroon_django.querysets import ProductStatus
+from neuroon_django.querysets.products import key_of
+from neuroon_django.sync.parcels import sort
+from neuroon_django.sync.patience import insist
+
+CHUNK = 500
+
+T = TypeVar("T")
+
+
+@dataclass
+class Comparison:
+    """What the two sides say. Rows are named by primary key, with their external id."""
+
+    listed: int = 0
+    same: int = 0
+    under_way: int = 0  # on its way, or kept back: not compared
+    strays: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
+    lost: dict[int, str] = field(default_factory=dict)
+    different: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def agrees(self) -> bool:
+        return not (self.strays or self.lost or self.different)
+
+
+class Reconciliation:
+    """One comparison of a shop with its Neuroon. `on_page` hears how many were listed so far."""
+
+    def __init__(
+        self, shop: ShopState, client: Client, on_page: Callable[[int, int], None] = lambda n, of: None
+    ) -> None:
+        self.shop = shop
+        self.client = client
+        self.on_page = on_page
+        self.found = Comparison()
+        self.seen: set[int] = set()
+
+    def compare(self) -> Comparison:
+        """Read the list, and once more where something seems to be missing from it."""
+        for page in self._pages():
+            self._compare_page(page)
+        if lost := self._unseen():
+            for page in self._pages():
+                keys = [key_of(item.external_id) for item in page]
+                self.seen.update(self._rows.filter(key__in=keys).values_list("pk", flat=True))
+            self.found.lost = {pk: name for pk, name in lost.items() if pk not in self.seen}
+        return self.found
+
+    def listed(self) -> Iterator[dict[str, str]]:
+        """Everything that Neuroon shows, a page at a time: its own id by external id."""
+        for page in self._pages():
+            yield {item.external_id: item.id for item in page}
+
+    def objection(self) -> str:
+        """Why nothing may be deleted at Neuroon, "" where it may."""
+        if self.shop.scanned_at is None:
+            return _("the catalogue was never sent from here; run neuroon_sync first")
+        if not any(feed.present().exists() for feed in registry.products()):
+            return _("the shop's catalogue looks empty")
+        if 2 * len(self.found.strays) > self.found.listed:
+            told = _("%(gone)s of %(all)s would go, which is more than half")
+            return told % {"gone": len(self.found.strays), "all": self.found.listed}
+        return ""
+
+    def mend(self, *, delete: bool) -> int:
+        """Make due what has to be sent again and, with `delete`, deleted; how many that is."""
+        again = [*self.found.lost, *self.found.different]
+        due: int = sum(self._rows.filter(pk__in=pks).send_again() for pks in _chunks(again))
+        return due + (self.entomb(self.found.strays) if delete else 0)
+
+    def entomb(self, listed: dict[str, str]) -> int:
+        """Make the deletes due of what Neuroon shows and the shop does not have."""
+        due = 0
+        for items in _chunks(listed.items()):
+            with transaction.atomic(SyncedProduct.objects.db):
+                ShopState.objects.hold(self.shop.pk)
+                due += SyncedProduct.objects.entomb(self.shop, dict(items))
+        return due
+
+    @property
+    def _rows(self) -> Any:
+        return SyncedProduct.objects.of(self.shop)
+
+    def _pages(self) -> Iterator[Sequence[wire.ListedProduct]]:
+        """The list, at the pace that the limit allows."""
+        number, seen = 0, 0
+        while True:
+            page = insist(partial(self.client.list_products, number))
+            seen += len(page.content)
+            self.on_page(seen, page.total_elements)
+            yield page.content
+            number += 1
+            if not page.content or number >= page.total_pages:
+                return
+            time.sleep(60 / (PACE * conf.RATE_LIMIT) if conf.RATE_LIMIT else 0)
+
+    def _compare_page(self, page: Sequence[wire.ListedProduct]) -> None:
+        items = {key_of(item.external_id): item for item in page}
+        rows = {row.key: row for row in self._rows.filter(key__in=items)}
+        settled: list[SyncedProduct] = []
+        for key, item in items.items():
+            row = rows.get(key)
+            if row is None or (row.status == ProductStatus.UNLISTED and row.due_at is None):
+                self.found.strays[item.external_id] = item.id
+            elif row.pk in self.seen:
+                continue  # the pages shifted
+            elif row.status == ProductStatus.SYNCED and row.due_at is None:
+                settled.append(row)
+            else:
+                self.found.under_way += 1
+            if row is not None:
+                self.seen.add(row.pk)
+        self._compare_rows(settled, items)
+        found = self.found
+        known = found.same + found.under_way + len(found.different)
+        found.listed = known + len(found.strays)
+
+    def _compare_rows(self, rows: list[SyncedProduct], items: dict[str, wire.ListedProduct]) -> None:
+        """Compare with what would be sent now; what cannot be is the next run's business."""
+        for row in rows:
+            row.digest = ""
+        built = sort(rows)
+        for row, payload in zip(built.rows, built.payloads, strict=True):
+            if told := _difference(wire.decode(payload), items[row.key]):
+                self.found.different[row.pk] = f"{row.external_id}: {told}"
+            else:
+                self.found.same += 1
+        self.found.under_way += len(built.done_rows)
+
+    def _unseen(self) -> dict[int, str]:
+        """What Neuroon should have and did not show."""
+        settled = self._rows.filter(status=ProductStatus.SYNCED, held=True, due_at=None)
+        rows = settled.values_list("pk", "external_id").iterator(CHUNK)
+        return {pk: external_id for pk, external_id in rows if pk not in self.seen}
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _difference(here: dict[str, Any], there: wire.ListedProduct) -> str:
+    """The first of name, price and stock that differs; "" for none, or where Neuroon is silent."""
+    prices = {Decimal(here[name]) for name in ("price", "salePrice") if name in here}
+    if there.name and there.name != here["name"]:
+        return f"name {here['name']!r} here, {there.name!r} there"
+    if there.price is not None and there.price not in prices:
+        return f"price {here['price']} here, {there.price} there"
+    if there.in_stock is not None and there.in_stock != here.get("inStock", True):
+        return f"in stock {here.get('inStock', True)} here, {there.in_stock} there"
+    return ""

@@ -1,0 +1,93 @@
+"""The state of things, as `neuroon_status` prints it and the admin's overview shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
+
+from neuroon_django.conf import conf
+from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+
+ERRORS = 10  # groups of errors that are told
+
+
+@dataclass
+class Pause:
+    """A group of endpoints that is not asked for now: why, and when it is tried next."""
+
+    group: str
+    reason: str
+    until: datetime | None
+
+
+@dataclass
+class Status:
+    """What there is and what hinders it; times are aware, or as `USE_TZ` has them."""
+
+    shop: ShopState
+    products: dict[str, int]
+    conversions: dict[str, int]
+    changes: int
+    waiting: int
+    oldest: datetime | None
+    pauses: list[Pause]
+    errors: list[tuple[str, int]]
+
+    @property
+    def age(self) -> timedelta:
+        """How long the oldest change has been waiting."""
+        return timezone.now() - self.oldest if self.oldest else timedelta(0)
+
+
+def token_age(shop: ShopState) -> timedelta | None:
+    """The widget token's age; None where there is none of the present key."""
+    issued = shop.token_issued_at
+    if not shop.token or issued is None or shop.token_key != conf.key_fingerprint:
+        return None
+    return timezone.now() - issued
+
+
+def status_of(shop: ShopState) -> Status:
+    """Read in a fixed number of queries, none of which looks at a row twice."""
+    products, orders = SyncedProduct.objects.of(shop), Conversion.objects.of(shop)
+    changes = Change.objects.aggregate(n=Count("pk"), oldest=Min("created_at"))
+    waiting = _waiting(products), _waiting(orders)
+    oldest = [changes["oldest"], *(told["oldest"] for told in waiting)]
+    return Status(
+        shop=shop,
+        products=_by_state(products),
+        conversions=_by_state(orders),
+        changes=changes["n"],
+        waiting=sum(told["n"] for told in waiting),
+        oldest=min((moment for moment in oldest if moment), default=None),
+        pauses=[
+            Pause(group, reason, getattr(shop, f"{group}_gate"))
+            for group, reason in shop.pauses().items()
+        ],
+        errors=_errors(products, orders),
+    )
+
+
+def _by_state(rows: QuerySet[Any]) -> dict[str, int]:
+    counted = dict(rows.order_by().values_list("status").annotate(n=Count("*")))
+    return {state.value: counted.get(state.value, 0) for state in rows.model.Status}
+
+
+def _waiting(rows: Any) -> dict[str, Any]:
+    """Rows that wait to be sent, and since when the first of them does, whatever was tried."""
+    told: dict[str, Any] = rows.waiting().aggregate(n=Count("pk"), oldest=Min("waiting_since"))
+    return told
+
+
+def _errors(*querysets: QuerySet[Any]) -> list[tuple[str, int]]:
+    """The reasons on rows that did not go, the most frequent first."""
+    found: list[tuple[str, int]] = []
+    for rows in querysets:
+        stuck = rows.filter(status__in=["rejected", "pending", "deleting"]).exclude(last_error="")
+        grouped = stuck.order_by().values_list("last_error").annotate(n=Count("pk"))
+        found.extend(grouped.order_by("-n", "last_error")[:ERRORS])
+    return sorted(found, key=lambda item: (-item[1], item[0]))[:ERRORS]

@@ -1,0 +1,115 @@
+"""The widget in a page: `{% neuroon_widget %}` and `{% neuroon_widget_token %}` (`API.md`).
+
+Where no token can be served the tags print nothing, and the page is as if they were not there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.template.loader import get_template
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString, mark_safe
+
+from neuroon_django import widget
+from neuroon_django.conf import DEFAULT_API_URL, conf
+
+logger = logging.getLogger("neuroon_django")
+register = template.Library()
+
+LOCALES = frozenset({"es", "en", "fr", "de", "it", "pt", "ca", "eu", "gl"})
+CONTAINER = "neuroon-search"
+
+
+@register.simple_tag
+def neuroon_widget_token() -> str:
+    """The token alone, for a script of the shop's own; "" where there is none."""
+    return widget.get_token()
+
+
+@register.simple_tag(takes_context=True)
+def neuroon_widget(
+    context: Context,
+    *,
+    container: str = "",
+    theme: str = "",
+    locale: str = "",
+    position: str = "",
+    cached: bool = False,
+    **data: Any,
+) -> str:
+    """The search widget; further arguments become `data-…` attributes of its script.
+
+    Without `container` (a CSS selector) it brings its own `<div>`. `cached`: for pages that are
+    cached whole, a loader that fetches the token.
+    """
+    source = _loader() if cached else _script(widget.get_token())
+    if not source:
+        return ""
+    api_url = conf.API_URL
+    language = str(locale or "").replace("_", "-").partition("-")[0].lower()
+    own = {
+        **source,
+        "data-container": container or f"#{CONTAINER}",
+        "data-theme": theme or conf.WIDGET_THEME,
+        "data-locale": language if language in LOCALES else None,
+        "data-position": position or conf.WIDGET_POSITION,
+        "data-api-url": api_url if api_url != DEFAULT_API_URL else None,
+        "nonce": _nonce(context),
+    }
+    further = {f"data-{n.removeprefix('data_').replace('_', '-')}": v for n, v in data.items()}
+    attributes = own | {name: value for name, value in further.items() if not own.get(name)}
+    page = {"container_id": "" if container else CONTAINER, "attributes": _written(attributes)}
+    return get_template("neuroon_django/widget.html").render(page)
+
+
+def _written(attributes: Mapping[str, Any]) -> SafeString:
+    """Attributes as HTML, without the empty ones; Django's own `flatatt` takes ten times as long."""
+    pairs = [
+        f' {name}="{escape("true" if value is True else str(value))}"'
+        for name, value in attributes.items()
+        if value is not None and value is not False and value != ""
+    ]
+    return mark_safe("".join(pairs))  # noqa: S308  (values are escaped, names come from templates)
+
+
+def _script(token: str) -> dict[str, Any]:
+    """The widget's own script, where there is a token for it."""
+    if not token:
+        return {}
+    return {"src": conf.WIDGET_URL, "integrity": conf.integrity, "data-token": token}
+
+
+def _loader() -> dict[str, Any]:
+    """The loader and what it needs to put the widget's script behind itself."""
+    if not conf.can_send:
+        return {}
+    try:
+        endpoint = reverse("neuroon:widget-token")
+    except NoReverseMatch:
+        logger.error('no_widget_endpoint: add path("neuroon/", include("neuroon_django.urls"))')
+        return {}
+    return {
+        "src": static("neuroon_django/loader.js"),
+        "data-neuroon-src": conf.WIDGET_URL,
+        "data-neuroon-integrity": conf.integrity,
+        "data-neuroon-endpoint": endpoint,
+    }
+
+
+def _nonce(context: Context) -> str:
+    """The page's CSP nonce, by Django's own support or django-csp's. Reading it puts it to use, so
+    only where a script is printed."""
+    request = getattr(context, "request", None) or context.get("request")
+    places = (
+        context.get("csp_nonce"),
+        getattr(request, "csp_nonce", None),
+        getattr(request, "_csp_nonce", None),
+    )
+    return next((str(nonce) for nonce in places if nonce is not None), "")

@@ -1,0 +1,74 @@
+"""The sandbox as a process: `python -m neuroon_django.testing.sandbox --port 8765`.
+
+Prints its address and the settings to paste once it listens, and serves until SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .neuroon import Sandbox
+
+TEXTS = {
+    "host": "the address to listen at",
+    "port": "the port to listen at, 0 for a free one",
+    "shop_id": "the only shop that there is",
+    "api_key": "the only key that is accepted",
+    "shop_url": "the shop's address, shop.url: the domain that can be verified",
+    "verified": "begin with the domain verified",
+    "rate_limit": "requests per minute and endpoint",
+    "routes": "the product routes that there are",
+}
+TYPES: dict[str, Callable[[str], Any]] = {
+    "port": int,
+    "rate_limit": int,
+    "routes": lambda text: text.split(","),
+}
+PASTED = ("NEUROON_API_URL", "NEUROON_SHOP_ID", "NEUROON_API_KEY", "NEUROON_STOREFRONT_URL")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0 after a signal, 2 where the arguments or the port are no good."""
+    parser = _parser()
+    options = vars(parser.parse_args(argv))
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        neuroon = Sandbox(**options).start()
+    except (OSError, ValueError) as error:
+        parser.error(f"cannot start: {error}")
+    with neuroon:
+        settings = neuroon.settings()
+        lines = [f'{name} = "{settings[name]}"' for name in PASTED]
+        print(f"Sandbox Neuroon at {neuroon.url}", *lines, sep="\n", flush=True)
+        stopped.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m neuroon_django.testing.sandbox",
+        description="A local Neuroon to develop against. It follows the API strictly, keeps all in "
+        "memory, and prints the settings of a shop that talks to it.",
+    )
+    defaults = vars(Sandbox()) | {"port": 8765}
+    for name, text in TEXTS.items():
+        default, flag = defaults[name], f"--{name.replace('_', '-')}"
+        if isinstance(default, bool):
+            parser.add_argument(flag, action="store_true", help=f"{text} (default: no)")
+            continue
+        shown = "no limit" if default is None else default
+        shown = ",".join(shown) if isinstance(shown, tuple) else shown
+        words = f"{text} (default: {shown})"
+        parser.add_argument(flag, type=TYPES.get(name, str), default=default, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""`path("neuroon/", include("neuroon_django.urls"))` gives `neuroon/widget-token/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from neuroon_django import views
+
+app_name = "neuroon"
+urlpatterns = [path("widget-token/", views.widget_token, name="widget-token")]

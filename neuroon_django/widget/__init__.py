@@ -1,0 +1,18 @@
+"""The widget's token: memory, cache, `ShopState`, and one issuer for all processes (law 14).
+
+`pages` is what a page asks, `issuing` what lies behind it and what beat asks.
+"""
+
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+
+from neuroon_django.widget.issuing import refresh_token
+from neuroon_django.widget.pages import get_token
+
+__all__ = ["aget_token", "get_token", "refresh_token"]
+
+
+async def aget_token() -> str:
+    """`get_token` for async code."""
+    return await sync_to_async(get_token, thread_sensitive=False)()

@@ -1,0 +1,120 @@
+"""Fixtures: a sandbox Neuroon on loopback, and a run of the machine against it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import current_app
+from django.db import connection
+
+from neuroon_django.client import Client
+from neuroon_django.conf import conf
+from neuroon_django.conversions import ConversionRun
+from neuroon_django.models import ShopState
+from neuroon_django.sync import ProductRun, Scan, Tally, unseen
+from neuroon_django.testing import Sandbox
+from neuroon_django.widget.pages import memory
+from tests import services
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Nothing that a process remembers may reach the next test; a Celery worker sets log levels."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+    memory.clear()
+    unseen.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sessions_are_over(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """PostgreSQL drops no database that a killed process's session is still leaving."""
+    yield
+    if connection.vendor != "postgresql":
+        return
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for _ in range(100):
+            cursor.execute(others)
+            if cursor.fetchone()[0] <= 1:
+                return
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def neuroon(settings) -> Iterator[Sandbox]:
+    """A verified sandbox that the settings point to."""
+    with Sandbox(shop_url="https://mystore.com", verified=True) as sandbox:
+        for name, value in sandbox.settings().items():
+            setattr(settings, name, value)
+        yield sandbox
+
+
+@pytest.fixture
+def flush(neuroon) -> Callable[..., Tally]:
+    """One run over the products, as a worker makes it; `force` as `neuroon_sync` does."""
+
+    def run(*, force: bool = True, **options: object) -> Tally:
+        shop = ShopState.current()
+        with Client(**conf.client_options()) as client:
+            return ProductRun(shop, client, scan=Scan.due(shop), force=force, **options).run()
+
+    return run
+
+
+@pytest.fixture
+def flush_orders(neuroon) -> Callable[[], ConversionRun]:
+    """One run over the orders."""
+
+    def run(*, force: bool = True) -> ConversionRun:
+        with Client(**conf.client_options()) as client:
+            made = ConversionRun(ShopState.current(), client, force=force)
+            made.run()
+            return made
+
+    return run
+
+
+@pytest.fixture
+def celery() -> Iterator[Callable[..., None]]:
+    """Change Celery's settings for this test: of this thread's app, and of new threads'."""
+    apps = [current_app._get_current_object()]
+    looker = threading.Thread(target=lambda: apps.append(current_app._get_current_object()))
+    looker.start()
+    looker.join()
+    names = ("broker_url", "task_always_eager")
+    before = [(app, {name: getattr(app.conf, name) for name in names}) for app in apps]
+    yield lambda **values: [app.conf.update(values) for app in apps] and None
+    for app, values in before:
+        app.conf.update(values)
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    """A Redis of our own on a free port."""
+    services.need(shutil.which("redis-server"), "redis-server")
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait()

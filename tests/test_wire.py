@@ -1,0 +1,161 @@
+"""The wire: bytes that leave, and answers of every shape that come back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from neuroon_django import wire
+
+
+def product(**values: object) -> wire.Product:
+    required = {"external_id": "A", "name": "Cup", "price": Decimal("10.50"), "url": "https://m.com/a"}
+    return wire.Product(**{**required, **values})
+
+
+def test_a_product_leaves_out_what_it_does_not_have():
+    assert wire.encode_product(product()) == (
+        b'{"externalId":"A","name":"Cup","price":10.50,"url":"https://m.com/a"}'
+    )
+
+
+def test_every_field_by_its_wire_name():
+    whole = product(
+        description="d",
+        sale_price=Decimal("9.99"),
+        currency="EUR",
+        image_url="https://m.com/i",
+        categories=["c"],
+        brand="b",
+        tags=["t"],
+        in_stock=False,
+        stock_quantity=0,
+        brands=["b"],
+    )
+    assert set(wire.decode(wire.encode_product(whole))) == {
+        "externalId",
+        "name",
+        "price",
+        "url",
+        "description",
+        "salePrice",
+        "currency",
+        "imageUrl",
+        "categories",
+        "brand",
+        "tags",
+        "inStock",
+        "stockQuantity",
+        "brands",
+    }
+
+
+@pytest.mark.parametrize("price", ["0.01", "1234567890.10", "0.10", "999999999999.99", "0.00"])
+def test_law_12_numbers_are_plain_and_exact(price):
+    assert f'"price":{price},'.encode() in wire.encode_product(product(price=Decimal(price)))
+
+
+def test_extra_fields_come_behind_and_do_not_disturb():
+    encoded = wire.encode_product(product(), {"rating": 4.5, "attributes": {"colour": "red"}})
+    assert wire.decode(encoded) == {
+        "externalId": "A",
+        "name": "Cup",
+        "price": Decimal("10.50"),
+        "url": "https://m.com/a",
+        "rating": Decimal("4.5"),
+        "attributes": {"colour": "red"},
+    }
+
+
+@pytest.mark.parametrize("name", ["lone \ud800 surrogate"])
+def test_law_12_a_lone_surrogate_cannot_be_written(name):
+    with pytest.raises(UnicodeEncodeError):
+        wire.encode_product(product(name=name))
+
+
+def test_a_batch_by_either_route():
+    one, two = wire.encode_product(product(brands=["b"])), wire.encode_product(product())
+    assert wire.encode_batch([one, two], "plugin") == (
+        b'{"syncType":"INCREMENTAL","products":[' + one + b"," + two + b"]}"
+    )
+    assert wire.encode_batch([one, two], "shops") == b"[" + two + b"," + two + b"]"
+
+
+def test_the_digest_is_of_the_bytes():
+    assert wire.digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize(
+    ("errors", "named", "messages"),
+    [
+        ([], {}, []),
+        (None, {}, []),
+        ("not a list", {}, []),
+        ([{"externalId": "A", "message": "no"}], {"A": "no"}, []),
+        ([{"externalId": "Z", "message": "no"}], {}, ["no"]),
+        ([{"index": 1, "message": "no"}], {"B": "no"}, []),
+        ([{"index": 7, "message": "no"}, {"index": -1}, {"index": True}], {}, ["no", *["refused"] * 2]),
+        (
+            ["A: no price", "'B': x", "Z: y", "nothing"],
+            {"A": "A: no price", "B": "'B': x"},
+            ["Z: y", "nothing"],
+        ),
+        ([1, None, ["x"]], {}, ["1", "refused", "['x']"]),
+        ([{"externalId": "A", "error": "no"}], {"A": "no"}, []),
+    ],
+    ids=str,
+)
+def test_refusals_of_every_shape(errors, named, messages):
+    assert wire.read_refusals(errors, ["A", "B"]) == (named, messages)
+
+
+@pytest.mark.parametrize(
+    ("body", "synced", "failed"),
+    [
+        (b'{"synced": 2, "failed": 0, "errors": []}', 2, 0),
+        (b'{"failed": 1}', 1, 1),
+        (b'{"failed": 9}', 0, 9),
+        (b'{"synced": 2}', 2, 0),
+        (b'{"synced": 2, "unknown": {"more": 1}}', 2, 0),
+    ],
+)
+def test_answers_to_a_batch(body, synced, failed):
+    result = wire.read_sync_result(body, ["A", "B"])
+    assert (result.synced, result.failed) == (synced, failed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"<html>",
+        b'{"synced": "2"}',
+        b'{"synced": -1}',
+        b'{"synced": 2.0}',
+        b'{"synced": true}',
+        b'{"ok": true}',
+        b'{"synced": 1',
+        b"\xff",
+        b"[" * 50_000,
+    ],
+    ids=lambda b: str(b)[:20],
+)
+def test_answers_that_are_none(body):
+    with pytest.raises((ValueError, RecursionError)):
+        wire.read_sync_result(body, ["A", "B"])
+
+
+def test_seconds_to_wait_are_bounded():
+    assert wire.read_error(b'{"message": "m", "retryAfter": 1e999}') == ("m", 1e9, None)
+    huge = b'{"message": "m", "retryAfter": ' + b"9" * 400 + b"}"
+    assert wire.read_error(huge) == ("m", 1e9, None)
+
+
+def test_a_page_of_the_list():
+    body = b'{"content": [{"id": 7, "externalId": "A", "price": 1.10, "x": 1}], "totalPages": 3}'
+    [item] = wire.read_page(body).content
+    assert (item.id, item.external_id, item.price) == ("7", "A", Decimal("1.10"))
