@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from neuroon_django import ConversionLine, attribute_order, clicks, conversions, signals, tasks
 from neuroon_django.conversions import find_paid, orders
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.entries import Entry
 from neuroon_django.models import Change, Conversion, ShopState
 from tests.shop.models import Brand, Order, OrderLine, Product, StockRecord
 
@@ -318,8 +319,9 @@ class Odd:
         self.patch.setattr(self.feed, "lines", lambda order: lines)
 
     def answers(self, name: str, value: Any) -> None:
-        plan = {**self.feed.plan, name: type("Entry", (), {"get": staticmethod(lambda order: value)})}
-        self.patch.setitem(self.feed.__dict__, "plan", plan)
+        answer = Entry(self.feed, name)
+        answer.get = lambda order: value
+        self.patch.setitem(self.feed.__dict__, "plan", {**self.feed.plan, name: answer})
 
 
 @pytest.fixture
