@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Model
+from django.db.models import BigIntegerField, Model
 
 Kind = Literal["forward", "many", "reverse", "generic"]
 
@@ -168,7 +168,8 @@ def pks_of(model: type[Model], texts: Iterable[str]) -> dict[str, Any]:
             pk = model._meta.pk.to_python(text)
         except ValidationError:
             continue
-        keys[str(pk)] = pk
+        if not isinstance(pk, int) or abs(pk) <= BigIntegerField.MAX_BIGINT:  # SQLite takes no more
+            keys[str(pk)] = pk
     return keys
 
 

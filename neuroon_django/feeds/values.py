@@ -60,11 +60,11 @@ def name(value: Any) -> str:
 def description(value: Any) -> str:
     """A description as plain text: markup removed, its breaks kept, cut to what Neuroon takes."""
     plain = text(value)
-    if _MARKUP.search(plain):
+    if ("<" in plain or "&" in plain) and _MARKUP.search(plain):
         plain = _BREAKS.sub("\n", _UNSEEN.sub(" ", plain))
         plain = html.unescape(strip_tags(plain)).replace("\xa0", " ")
-        plain = re.sub(r"[ \t]*\n\s*", "\n", re.sub(r"[ \t]+", " ", plain))
-    return text(plain)[: wire.DESCRIPTION_LENGTH].rstrip()
+        plain = text(re.sub(r"[ \t]*\n\s*", "\n", re.sub(r"[ \t]+", " ", plain)))
+    return plain[: wire.DESCRIPTION_LENGTH].rstrip()
 
 
 def money(value: Any) -> Decimal:

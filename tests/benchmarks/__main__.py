@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -35,10 +36,11 @@ from django.test import override_settings  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from neuroon_django import muted  # noqa: E402
+from neuroon_django import mark_changed, muted  # noqa: E402
 from neuroon_django.client import Client  # noqa: E402
 from neuroon_django.conf import conf  # noqa: E402
 from neuroon_django.models import Change, ShopState, SyncedProduct  # noqa: E402
+from neuroon_django.querysets.products import key_of  # noqa: E402
 from neuroon_django.sync import ProductRun, Scan  # noqa: E402
 from tests.shop.models import Brand, Category, Product, StockRecord  # noqa: E402
 
@@ -64,12 +66,12 @@ def sink(delay: float = 0, **settings: Any) -> Iterator[str]:
             process.terminate()
 
 
-def fill(count: int) -> None:
-    """A catalogue with brands, categories and stock records."""
+def fill(count: int, first: int = 0) -> None:
+    """A catalogue with brands, categories and stock records: products `first` to `count`."""
     with muted():
         brands = Brand.objects.bulk_create(Brand(name=f"Brand {n}") for n in range(40))
         shelves = Category.objects.bulk_create(Category(title=f"Shelf {n}") for n in range(60))
-        for start in range(0, count, 5_000):
+        for start in range(first, count, 5_000):
             products = Product.objects.bulk_create(
                 Product(
                     sku=f"SKU-{n}",
@@ -228,11 +230,71 @@ def tag() -> None:
     row("a warm tag", f"{each:.0f} us", "<= 100 us", each <= 100)
 
 
+def mirror() -> None:
+    """A row for every product that has none, as a sync leaves it."""
+    shop = ShopState.current()
+    products = Product.objects.order_by("pk").filter(pk__gt=SyncedProduct.objects.count())
+    products = products.values_list("pk", "sku")
+    while page := list(products[:5_000]):
+        SyncedProduct.objects.bulk_create(
+            SyncedProduct(
+                shop=shop,
+                key=key_of(sku),
+                external_id=sku,
+                model="shop.product",
+                object_pk=str(pk),
+                status="synced",
+                digest="0" * 64,
+                held=True,
+                claimed_revision=1,
+            )
+            for pk, sku in page
+        )
+        products = products.filter(pk__gt=page[-1][0])
+
+
+def flush(count: int) -> float:
+    """Change that many products, all over the catalogue, and send them; seconds."""
+    chosen = random.sample(range(1, Product.objects.count() + 1), count)
+    Product.objects.filter(pk__in=chosen).update(title=f"Renamed at {time.perf_counter()}")
+    mark_changed(Product.objects.filter(pk__in=chosen))
+    started = time.perf_counter()
+    shop = ShopState.current()
+    with Client(**conf.client_options()) as client:
+        tally = ProductRun(shop, client, force=True).run()
+    assert tally.synced == count, tally
+    return time.perf_counter() - started
+
+
+def scale(most: int) -> None:
+    """A flush of 1,000 changes, and its memory, in a small catalogue and in a large one."""
+    figures = []
+    with sink():
+        for products in (10_000, most):
+            fill(products, Product.objects.count())
+            mirror()
+            flush(1_000)
+            seconds = statistics.median(flush(1_000) for _ in range(ROUNDS))
+            tracemalloc.start()
+            flush(1_000)
+            figures.append((seconds, tracemalloc.get_traced_memory()[1]))
+            tracemalloc.stop()
+            print(f"    {products:,} products: {seconds * 1e6 / 1_000:.0f} us each", flush=True)
+    for what, (small, large) in zip(("time", "memory"), zip(*figures, strict=True), strict=True):
+        ratio = large / small
+        name = f"{what} of a flush, {most:,} products / 10,000"
+        row(name, f"{ratio:.2f} x", "<= 1.3 x", ratio <= 1.3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--scale", type=int, help="only a flush, at 10,000 products and at so many")
     options = parser.parse_args()
     call_command("migrate", verbosity=0, run_syncdb=True)
+    if options.scale:
+        scale(options.scale)
+        return
     fill(options.products)
     print(f"{options.products:,} products on {connection.vendor}\n")
     saves()

@@ -125,7 +125,10 @@ def test_names_that_are_no_keys_do_not_stop_the_fold(use_feeds, looked_at):
     Change.objects.append(
         [
             ("shop.item", "abc"),
+            ("shop.item", "9" * 30),
             ("shop.maker", "abc"),
+            ("shop.maker", "-" + "9" * 30),
+            ("shop.maker", "٣" * 5_000),
             ("shop.gadget", "7"),
             ("shop.unheard_of", "1"),
         ],
