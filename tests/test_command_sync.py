@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -264,6 +265,40 @@ def test_dry_run_with_scan_tells_what_no_signal_told(neuroon):
     Change.objects.all().delete()
     told = "delete A\ndelete B\nNothing was sent. To send: 0, to delete: 2, kept back: 0.\n"
     assert neuroon_sync("--dry-run", "--scan") == told
+
+
+def test_dry_run_prints_what_orders_would_report(neuroon):
+    product = make_product("A")
+    neuroon_sync()
+    neuroon.clear()
+    make_order("1001", product)
+    make_order("1002", product, total="-1")
+    Order.objects.create(number="1003", status="paid")  # nothing was clicked
+    nothing = "Nothing was sent. To send: 0, to delete: 0, kept back: 0.\n"
+    report = (
+        '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":[{"productId":"A",'
+        '"searchLogId":"search-1","quantity":2,"lineTotal":20.00}]}'
+    )
+    kept = "keep back Order 1002: order value: -1.00 is negative\n"
+    told = f"send Order 1001: {report}\n{kept}"
+    told += "Nothing was sent. To send: 1, to delete: 0, kept back: 1.\n"
+    assert neuroon_sync("--dry-run") == told
+    assert neuroon_sync("--dry-run") == told
+    assert neuroon.requests == []
+    with pytest.raises(CommandError):
+        neuroon_sync()  # 1002 is kept back
+    assert json.loads(neuroon.requests[-1].body) == json.loads(report)
+    assert neuroon_sync("--dry-run") == nothing
+    assert neuroon_sync("--dry-run", "--retry").startswith(kept)
+
+
+def test_dry_run_with_scan_tells_what_was_paid_without_a_signal(neuroon):
+    order = make_order("1001", make_product("A"))
+    Order.objects.update(status="new")
+    neuroon_sync()
+    Order.objects.update(status="paid")
+    assert "To send: 0" in neuroon_sync("--dry-run")
+    assert neuroon_sync("--dry-run", "--scan").startswith(f"send Order {order.number}: ")
 
 
 def test_remove_all_empties_neuroon(neuroon, monkeypatch):

@@ -10,6 +10,7 @@ from django.db.models import Model
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import registry, speaking
 from neuroon_django.models import Change, Conversion, ShopState
+from neuroon_django.querysets.clock import patiently
 
 CHANGES = 500
 PAGE = 500
@@ -17,6 +18,7 @@ PAGE = 500
 Orders = Mapping[tuple[str, str], Model]  # by model label, and primary key as text
 
 
+@patiently
 def fold(shop: ShopState) -> bool:
     """Fold one handful of order changes into due rows; False where there are none."""
     feeds = {feed.topic: feed for feed in registry.orders()}

@@ -84,7 +84,7 @@ class ConversionRun:
                 feed = registry.order_feed(row.model)
                 order = orders.get((row.model, row.object_pk))
                 try:
-                    values, body = _look(feed, order, row)
+                    values, body = look(feed, order, row)
                 except InvalidProduct as invalid:
                     values, body = self._rejection(row, str(invalid)), None
                 if body is None:
@@ -148,7 +148,7 @@ class ConversionRun:
         Conversion.objects.settle([row], outcome, delay)
 
 
-def _look(
+def look(
     feed: OrderFeed[Any] | None, order: Model | None, row: Conversion
 ) -> tuple[dict[str, Any], bytes | None]:
     """The body to send, or else what the row says from now on."""

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
+from neuroon_django import conversions
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from neuroon_django.sync import Scan, fold_all
@@ -55,11 +56,15 @@ class Command(SendingCommand):
         scan = options["scan"] or shop.scanned_at is None or bool(shop.scan_cursor)
         words = {"send": _("send"), "delete": _("delete"), "keep": _("keep back")}
         done: Counter[str] = Counter()
-        for move in rehearse(shop, scan=scan, full=options["full"], retry=options["retry"]):
+        full, retry = options["full"], options["retry"]
+        for move in rehearse(shop, scan=scan, full=full, retry=retry):
             done[move.verb] += 1
             self.stdout.write(f"{words[move.verb]} {move.external_id} {move.told}".rstrip())
-        told = _("Nothing was sent. To send: %(send)s, to delete: %(delete)s, kept back: %(keep)s.")
-        self.stdout.write(told % {verb: f"{done[verb]:,}" for verb in words})
+        for verb, order_id, told in conversions.rehearse(shop, scan=scan or full, retry=retry):
+            done[verb] += 1
+            self.stdout.write(f"{words[verb]} {_('Order %s') % order_id}: {told}")
+        summary = _("Nothing was sent. To send: %(send)s, to delete: %(delete)s, kept back: %(keep)s.")
+        self.stdout.write(summary % {verb: f"{done[verb]:,}" for verb in words})
 
     def remove_all(self, shop: ShopState, *, interactive: bool) -> None:
         question = _("Remove every product of shop %(shop)s from Neuroon at %(address)s?")
