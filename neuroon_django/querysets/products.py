@@ -78,7 +78,8 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
             and (row.contested or row.key != keys.get(row.object_pk))
         ]
         again = self._detach(shop, left)
-        kept = {row.key: row for row in rows if row not in left or row.held}
+        deleted = {row.pk for row in left if not row.held}
+        kept = {row.key: row for row in rows if row.pk not in deleted}
         return again + self._attach(shop, placed, keys, kept, lane)
 
     def _detach(self, shop: ShopState, left: Sequence[SyncedProduct]) -> list[Name]:
