@@ -39,7 +39,7 @@ def parse(text: str) -> dict[str, str]:
     The widget cuts a cookie that grows too long, so the pairs that stand whole before a cut count.
     """
     text = text[:MAX_TEXT].strip()
-    if not text.startswith("{"):
+    if '"' not in text:  # percent-encoded, wholly or, as by js-cookie, but for its braces
         text = unquote(text, errors="replace").strip()
     pairs: dict[str, str] = {}
     position = 1 if text.startswith("{") else len(text)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.encoding import iri_to_uri, punycode
 
 from neuroon_django import wire
 
@@ -32,6 +33,17 @@ class Secret(str):
         return "'sk_…'" if self else "''"
 
 
+def ascii_address(url: str) -> str:
+    """An address as it travels: its host as DNS knows it, the rest percent-encoded."""
+    if url.isascii():
+        return url
+    try:
+        host = urlsplit(url).netloc
+        return str(iri_to_uri(url.replace(host, punycode(host), 1)))
+    except ValueError:  # a host that cannot be one; the checks tell
+        return url
+
+
 class Settings:
     """What the shop set, or the default. Nothing is cached, so `override_settings` works."""
 
@@ -42,7 +54,7 @@ class Settings:
 
     @property
     def SHOP_ID(self) -> str:
-        return str(self._get("SHOP_ID", ""))
+        return str(self._get("SHOP_ID", "")).strip()
 
     @property
     def API_KEY(self) -> Secret:
@@ -50,11 +62,11 @@ class Settings:
 
     @property
     def API_URL(self) -> str:
-        return str(self._get("API_URL", DEFAULT_API_URL)).rstrip("/")
+        return ascii_address(str(self._get("API_URL", DEFAULT_API_URL)).rstrip("/"))
 
     @property
     def STOREFRONT_URL(self) -> str:
-        return str(self._get("STOREFRONT_URL", "")).rstrip("/")
+        return ascii_address(str(self._get("STOREFRONT_URL", "")).rstrip("/"))
 
     @property
     def PRODUCTS_API(self) -> Literal["auto", "plugin", "shops"]:

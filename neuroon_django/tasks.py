@@ -11,7 +11,7 @@ from neuroon_django import widget
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.conversions import ConversionRun, find_paid
-from neuroon_django.models import ShopState
+from neuroon_django.models import Change, ShopState
 from neuroon_django.sync import ProductRun, Scan
 
 BUDGET = 50.0  # seconds a task sends before it hands over to the next, so that a worker stays free
@@ -57,6 +57,8 @@ def scan_catalogue() -> None:
 def flush_conversions() -> None:
     """Report every paid order that a search led to, and forget clicks that grew old."""
     if not conf.can_send:
+        if conf.ENABLED:
+            Change.objects.wipe_clicks(conf.KEEP_CLICKS.total_seconds())
         return
     shop = ShopState.current()
     until = float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET

@@ -92,6 +92,7 @@ class Page(msgspec.Struct, kw_only=True, rename="camel"):
     """One page of Neuroon's list; `page` counts from 0."""
 
     content: list[ListedProduct]
+    items: int  # with those that have no external id, which were not sent from a shop
     total_elements: int = 0
     total_pages: int = 0
 
@@ -152,6 +153,8 @@ def read_error(body: bytes) -> tuple[str, float | None, Any]:
     message = text_of(source.get("message")) or text_of(source.get("code"))
     message = message or (text_of(inner) if isinstance(inner, str) else "")
     wait = source.get("retryAfter")
+    if isinstance(wait, str) and wait.isdecimal():
+        wait = Decimal(wait)
     if isinstance(wait, bool) or not isinstance(wait, int | Decimal):
         return message, None, source.get("details")
     return message, float(min(wait, 10**9)), source.get("details")
@@ -208,10 +211,16 @@ def read_sync_result(body: bytes, sent: list[str]) -> SyncResult:
 
 
 def read_page(body: bytes) -> Page:
-    """One page of the list, or ValueError; what has no external id was not sent from a shop."""
+    """One page of the list, or ValueError."""
     data = decode(body)
     if not isinstance(data, dict) or not isinstance(data.get("content"), list):
         raise ValueError("not a page of the list")
-    items = [item for item in data["content"] if isinstance(item, dict) and item.get("externalId")]
-    content = [{**item, "id": str(item.get("id", ""))} for item in items]
-    return msgspec.convert({**data, "content": content}, Page, strict=False)
+    content = [
+        {name: value for name, value in item.items() if value is not None}
+        | {name: str(item.get(name, "")) for name in ("id", "externalId")}
+        for item in data["content"]
+        if isinstance(item, dict) and item.get("externalId") not in (None, "")
+    ]
+    told = {name: value for name, value in data.items() if value is not None}
+    page = {**told, "content": content, "items": len(data["content"])}
+    return msgspec.convert(page, Page, strict=False)

@@ -16,7 +16,15 @@ TEXT = json.dumps(PAIRS, ensure_ascii=False, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(
-    "text", [TEXT, quote(TEXT), quote(TEXT, safe=""), f"  {TEXT}  ", json.dumps(PAIRS)]
+    "text",
+    [
+        TEXT,
+        quote(TEXT),
+        quote(TEXT, safe=""),
+        quote(TEXT, safe="{}/:"),  # as js-cookie writes it
+        f"  {TEXT}  ",
+        json.dumps(PAIRS),
+    ],
 )
 def test_plain_and_percent_encoded(text):
     assert clicks.parse(text) == PAIRS

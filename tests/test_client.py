@@ -179,10 +179,13 @@ def test_each_status_is_one_error(client, status, kind, unknown):
         (None, {"retryAfter": 9}, 9),
         ("soon", {"retryAfter": 9}, 9),
         (None, {"error": {"code": "x", "retryAfter": 4}}, 4),
-        (None, {"retryAfter": "9"}, None),
+        (None, {"retryAfter": "9"}, 9),
+        (None, {"retryAfter": "soon"}, None),
         (None, {}, None),
         ("Thu, 01 Jan 1970 00:00:00 GMT", {}, 0),
-        ("Thu, 01 Jan 1970 00:00:00", {"retryAfter": 2}, 2),
+        ("Thu, 01 Jan 1970 00:00:00", {"retryAfter": 2}, 0),
+        ("Thu Jan  1 00:00:00 1970", {"retryAfter": 2}, 0),
+        ("Thu, 01 Jan 1970 00:00:00 -0000", {"retryAfter": 2}, 0),
         ("nan", {}, 0),
     ],
 )
@@ -289,6 +292,22 @@ def test_law_05_a_request_is_over_in_time_whatever_the_answer(sandbox, fault, un
         assert time.monotonic() - began < 3
         assert caught.value.unknown is unknown
         assert client.me()["shopId"] == sandbox.shop_id
+
+
+@pytest.mark.parametrize("fault", [{"kind": "huge", "megabytes": 17}, {"kind": "truncated"}], ids=str)
+def test_half_an_answer_is_named_with_its_status(sandbox, fault):
+    with connect(sandbox) as client:
+        sandbox.fault(**fault)
+        with pytest.raises(exceptions.InvalidAnswer, match="GET /api/plugin/shops/me: 200 ") as caught:
+            client.me()
+    assert caught.value.status == 200
+
+
+def test_half_a_refusal_is_a_refusal_all_the_same(sandbox):
+    with Client(api_url=sandbox.url, shop_id=sandbox.shop_id, api_key="sk_wrong") as client:
+        sandbox.fault("truncated")
+        with pytest.raises(exceptions.KeyRefused):
+            client.me()
 
 
 def test_a_refused_connection_is_known_not_to_have_been_sent(sandbox):

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from neuroon_django import wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState, SyncedProduct
@@ -163,6 +164,23 @@ def test_a_list_that_shifts_while_it_is_read_loses_nobody(neuroon):
     assert out == table(listed=150, same=149, strays=1) + "Only at Neuroon: A-stray\n"
     assert failed is not None
     assert [r.path.partition("?")[2][:6] for r in neuroon.requests] == ["page=0", "page=1"] * 2
+
+
+def test_a_page_of_what_was_not_sent_from_a_shop_ends_nothing(neuroon, monkeypatch):
+    make_product("A")
+    neuroon_sync()
+    stray(neuroon, "X")
+    real = Client.list_products
+
+    def listed(self, page, size=100):
+        if page == 0:
+            return wire.Page(content=[], items=100, total_pages=2)
+        found = real(self, page - 1, size)
+        return wire.Page(content=found.content, items=found.items, total_pages=2)
+
+    monkeypatch.setattr(Client, "list_products", listed)
+    out, _failed = neuroon_reconcile()
+    assert out == table(listed=2, same=1, strays=1) + "Only at Neuroon: X\n"
 
 
 def test_a_page_that_fails_is_read_again(twelve):

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
-from neuroon_django.exceptions import Forbidden, KeyRefused, Unavailable
+from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
 from neuroon_django.models import Change, ShopState
 from tests.test_command_sync import make_product
 
@@ -52,6 +52,17 @@ def test_a_healthy_shop(neuroon, flush):
         "Widget token                 —\n"
         "Products allowed             1,000,000\n"
     ).replace("  0\n", f"{'':>8}  0\n").replace("  1\n", f"{'':>8}  1\n")
+
+
+def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
+    shop = ShopState.current()
+    error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
+    shop.failed("products", error)
+    until = timezone.localtime(ShopState.current().products_gate)
+    told = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
+    assert neuroon_status().splitlines()[-1] == told
+    [wait] = json.loads(neuroon_status("--json"))["waits"]
+    assert (wait["group"], wait["reason"]) == ("products", "Neuroon asked to wait")
 
 
 def test_what_needs_a_person(neuroon, flush):

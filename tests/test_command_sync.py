@@ -301,6 +301,16 @@ def test_dry_run_with_scan_tells_what_was_paid_without_a_signal(neuroon):
     assert neuroon_sync("--dry-run", "--scan").startswith(f"send Order {order.number}: ")
 
 
+@pytest.mark.parametrize("command", ["neuroon_sync", "neuroon_reconcile"])
+def test_without_a_feed_it_refuses(neuroon, monkeypatch, command):
+    monkeypatch.setattr(registry, "feeds", {})
+    with pytest.raises(CommandError, match="No product feed is registered") as caught:
+        call_command(command)
+    assert caught.value.returncode == 2
+    assert "neuroon.py with a ProductFeed" in str(caught.value)
+    assert neuroon.requests == []
+
+
 def test_remove_all_empties_neuroon(neuroon, monkeypatch):
     make_product("A"), make_product("B")
     neuroon_sync()

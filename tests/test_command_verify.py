@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -17,7 +18,8 @@ from django.db.models import Value
 from django.utils import translation
 
 from neuroon_django import ConversionLine
-from neuroon_django.exceptions import Forbidden
+from neuroon_django.client import Client
+from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.feeds import registry
 from neuroon_django.management import steps
 from neuroon_django.models import ShopState
@@ -184,6 +186,26 @@ def test_another_shop_answers(neuroon):
     lines, _failed = failing()
     assert "NEUROON_SHOP_ID is shop_sandbox: use the shop id that belongs to the key." in str(lines)
     assert ShopState.current().verified_at is None
+
+
+@pytest.mark.parametrize("shop_id", [42, None])
+def test_a_shop_id_as_a_number_is_the_same_shop(neuroon, settings, monkeypatch, shop_id):
+    make_product()
+    neuroon.shop_id = settings.NEUROON_SHOP_ID = "42"
+    verify = Client.verify
+    monkeypatch.setattr(
+        Client, "verify", lambda self, domain: {**verify(self, domain), "shopId": shop_id}
+    )
+    assert f"shopId: {shop_id or ''}" in neuroon_verify()
+
+
+def test_a_wait_that_neuroon_asked_for_is_told(neuroon):
+    make_product()
+    shop = ShopState.current()
+    error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
+    shop.failed("products", error)
+    line = next(line for line in neuroon_verify().splitlines() if " pace " in line)
+    assert re.fullmatch(r"warning +pace +products: Neuroon asked to wait until \d\d:\d\d:\d\d", line)
 
 
 def test_nobody_there(neuroon, settings):
@@ -436,6 +458,15 @@ def test_a_wrong_setting_could_not_run(neuroon, settings, name, value, options):
 @pytest.mark.parametrize("broker", ["redis://127.0.0.1:1/0", "amqp://guest:guest@127.0.0.1:1//"])
 def test_a_dead_broker_is_a_warning(monkeypatch, broker):
     monkeypatch.setattr(steps, "current_app", Celery("dead", broker=broker, set_as_current=False))
+    step = steps.celery()
+    assert step.verdict == "warning"
+    assert step.text.startswith("the broker does not answer: ")
+    assert "Connection refused" in step.text or "111" in step.text
+    assert step.todo.startswith("Look at CELERY_BROKER_URL.")
+
+
+def test_a_broker_without_a_worker_is_a_warning(monkeypatch):
+    monkeypatch.setattr(steps, "current_app", Celery("none", broker="memory://", set_as_current=False))
     step = steps.celery()
     assert (step.verdict, step.text) == ("warning", "no worker answers")
     assert step.todo.startswith("Start one: celery -A <project> worker --beat.")

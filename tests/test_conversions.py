@@ -232,6 +232,30 @@ def test_law_13_lines_written_after_the_order_count(neuroon, flush_orders):
     assert neuroon.conversions["1001"]["conversions"][0]["quantity"] == 3
 
 
+def test_law_13_lines_that_a_worker_came_too_early_for_count(neuroon, flush_orders):
+    order = place(status="paid")
+    OrderLine.objects.all().delete()
+    flush_orders()
+    assert states() == ["waiting"]
+    order.lines.create(product=Product.objects.get(), quantity=3, total=Decimal("9.99"))
+    tasks.scan_catalogue()
+    flush_orders()
+    assert neuroon.conversions["1001"]["conversions"][0]["quantity"] == 3
+
+
+def test_clicks_grow_old_in_the_outbox_too(settings):
+    """Without a key nobody folds what is recorded."""
+    settings.NEUROON_API_KEY = ""
+    settings.NEUROON_KEEP_CLICKS = 30
+    place("old"), place("new")
+    Change.objects.filter(object_pk=Order.objects.get(number="old").pk).update(
+        created_at=timezone.now() - timedelta(days=31)
+    )
+    tasks.flush_conversions()
+    told = Change.objects.filter(model="order:shop.order").exclude(clicks="")
+    assert [change.object_pk for change in told] == [str(Order.objects.get(number="new").pk)]
+
+
 def test_law_02_an_order_that_was_rolled_back_is_not_reported(neuroon, flush_orders):
     with transaction.atomic():
         place(status="paid")

@@ -317,7 +317,7 @@ def test_law_17_switched_off_or_without_a_key_nothing_is_sent(
     value = getattr(settings, name, True)
     setattr(settings, name, False if value is True else "")
     make_product("A")
-    with django_assert_num_queries(0):
+    with django_assert_num_queries(0 if value is True else 1):  # clicks grow old all the same
         tasks.flush_products()
         tasks.flush_conversions()
         tasks.scan_catalogue()

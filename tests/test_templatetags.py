@@ -17,7 +17,7 @@ from neuroon_django.widget import issuing, pages
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TAIL = ' async crossorigin="anonymous"></script>'
+TAIL = " async></script>"
 DIV = '<div id="neuroon-search"></div>'
 
 
@@ -33,7 +33,7 @@ def token(neuroon, settings) -> str:
     return widget.get_token()
 
 
-WIDGET = '<script src="https://cdn.neuroon.ai/widget.js" data-token'
+WIDGET = '<script src="https://cdn.neuroon.ai/widget.js" crossorigin="anonymous" data-token'
 
 
 def test_the_widget_brings_its_own_container(neuroon, token):
@@ -134,6 +134,13 @@ def test_without_the_endpoint_the_loader_is_left_out_and_it_is_told(neuroon, set
     settings.ROOT_URLCONF = __name__
     assert render("{% neuroon_widget cached=True %}") == ""
     assert 'path("neuroon/", include("neuroon_django.urls"))' in caplog.text
+
+
+def test_static_files_that_were_not_collected_are_told(neuroon, settings, caplog):
+    manifest = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": manifest}}
+    assert render("{% neuroon_widget cached=True %}") == ""
+    assert "no_widget_loader: set STATIC_URL and run manage.py collectstatic" in caplog.text
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -167,4 +167,6 @@ class ConversionAdmin(DeliveryAdmin):
         feed = registry.order_feed(row.model)
         order = feed and feed.load(feed.pks([row.object_pk]).values()).get(row.object_pk)
         clicked = clicks.parse(row.clicks)
-        return conversions.build(feed, order, clicked) if feed and order and clicked else None
+        if not (feed and order and clicked):
+            return None
+        return conversions.build(feed, order, conversions.lines_of(feed, order), clicked)

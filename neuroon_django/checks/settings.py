@@ -15,7 +15,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from neuroon_django.conf import NAMES, PREFIX, conf
+from neuroon_django.conf import NAMES, PREFIX, ascii_address, conf
 from neuroon_django.wire import MAX_BATCH
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, never bound to
@@ -41,9 +41,9 @@ def is_header(value: Any) -> bool:
 
 
 def is_address(value: Any) -> bool:
-    """An absolute http(s) address without query, fragment or white space."""
+    """An absolute http(s) address without query, fragment or white space, that can travel."""
     try:
-        parts = urlsplit(value) if _is_plain(value) else None
+        parts = urlsplit(value) if _is_plain(value) and ascii_address(value).isascii() else None
         return bool(parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
     except ValueError:
         return False

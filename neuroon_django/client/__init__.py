@@ -7,7 +7,7 @@ saw the cause: a `requests` exception holds the request, and so the key, and mus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -139,38 +139,41 @@ class Client:
         headers = {"Origin": origin or self.origin} if origin or self.origin else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        timeout: Any = Timeout(total=self.timeout)
+        answer, status = bytearray(), None
         failure: tuple[str, bool] | None = None
         try:
-            answer, response = self._exchange(method, path, body, headers)
+            with self.session.request(
+                method,
+                self.api_url + path,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                status = response.status_code
+                for chunk in _read_in_time(response):
+                    answer += chunk
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             failure = _cause(error), not _never_sent(error)
+        if status is not None and not 200 <= status < 300:
+            raise _error_of(method, path, bytes(answer), response)
         if failure is not None:
             message, unknown = failure
-            raise exceptions.Unavailable(message, method=method, path=path, unknown=unknown)
-        if 200 <= response.status_code < 300:
-            return answer, response.status_code
-        raise _error_of(method, path, answer, response)
+            kind = exceptions.InvalidAnswer if status else exceptions.Unavailable
+            raise kind(message, method=method, path=path, status=status, unknown=unknown)
+        return bytes(answer), response.status_code
 
-    def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> tuple[bytes, requests.Response]:
-        """Send and read, within the time and not more than a sane answer's size."""
-        timeout: Any = Timeout(total=self.timeout)
-        with self.session.request(
-            method,
-            self.api_url + path,
-            data=body,
-            headers=headers,
-            timeout=timeout,
-            stream=True,
-            allow_redirects=False,
-        ) as response:
-            answer = bytearray()
-            while chunk := response.raw.read1(CHUNK, decode_content=True):
-                answer += chunk
-                if len(answer) > MAX_ANSWER:
-                    raise requests.RequestException(f"an answer of over {MAX_ANSWER} bytes")
-        return bytes(answer), response
+
+def _read_in_time(response: requests.Response) -> Iterator[bytes]:
+    """The body, as long as it is not larger than a sane answer; the transport keeps the time."""
+    size = 0
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
+        yield chunk
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            raise requests.RequestException(f"an answer of over {MAX_ANSWER} bytes")
 
 
 def _error_of(
@@ -233,6 +236,8 @@ def _retry_after(value: str | None, told: float | None) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        until = parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return told
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)  # HTTP knows no other
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

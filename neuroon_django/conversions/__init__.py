@@ -6,7 +6,7 @@ only tells.
 
 from neuroon_django.conversions.orders import find_paid, fold
 from neuroon_django.conversions.rehearsal import rehearse
-from neuroon_django.conversions.report import build
+from neuroon_django.conversions.report import build, lines_of
 from neuroon_django.conversions.run import ConversionRun
 
-__all__ = ["ConversionRun", "build", "find_paid", "fold", "rehearse"]
+__all__ = ["ConversionRun", "build", "find_paid", "fold", "lines_of", "rehearse"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.models import Model
@@ -19,9 +19,16 @@ logger = logging.getLogger("neuroon_django")
 UNUSABLE = (ValueError, TypeError, AttributeError, ArithmeticError)  # what a shop's value may raise
 
 
-def build(feed: OrderFeed[Any], order: Model, clicked: dict[str, str]) -> bytes | None:
+def lines_of(feed: OrderFeed[Any], order: Model) -> list[ConversionLine]:
+    """What was bought, as the feed tells it."""
+    lines: list[ConversionLine] = feed.ask("lines", lambda order: list(feed.lines(order)), order)
+    return lines
+
+
+def build(
+    feed: OrderFeed[Any], order: Model, lines: Iterable[ConversionLine], clicked: dict[str, str]
+) -> bytes | None:
     """The report of a paid order, or None where no line came from a search."""
-    lines = feed.ask("lines", lambda order: list(feed.lines(order)), order)
     try:
         items = [item for line in lines if (item := _item(feed, line, clicked))]
         if not items:

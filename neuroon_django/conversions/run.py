@@ -18,7 +18,7 @@ from neuroon_django import clicks, signals
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.conversions.orders import fold, load
-from neuroon_django.conversions.report import build
+from neuroon_django.conversions.report import build, lines_of
 from neuroon_django.exceptions import ApiError, InvalidProduct, NotFound, Refused, Unavailable
 from neuroon_django.feeds import OrderFeed, registry, speaking
 from neuroon_django.feeds.values import text
@@ -159,5 +159,8 @@ def look(
     if not feed.value("is_paid", order):
         return {"status": ConversionStatus.WAITING, "last_error": ""}, None
     clicked = clicks.parse(row.clicks)
-    body = build(feed, order, clicked) if clicked else None
+    lines = lines_of(feed, order) if clicked else []
+    if clicked and not lines:  # they may be written after the order
+        return {"status": ConversionStatus.WAITING, "last_error": ""}, None
+    body = build(feed, order, lines, clicked) if clicked else None
     return {"status": ConversionStatus.NOT_ATTRIBUTED, "last_error": ""}, body

@@ -148,13 +148,16 @@ class ProductFeed(Feed[M]):
 def _further(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if taken := sorted(wire.SHOPS_FIELDS.intersection(fields)):
         raise ValueError(f"{', '.join(taken)}: the feed has an entry for that")
-    return {str(name): values.plain(value) for name, value in fields.items()}
+    further: Mapping[str, Any] = values.plain(fields)
+    return further
 
 
 def _external_id(value: Any) -> str:
     text = values.text(value)
     if len(text) > MAX_ID:
         raise ValueError(f"longer than {MAX_ID} characters")
+    if text in (".", ".."):  # no address can name it: HTTP takes these for steps up
+        raise ValueError(f"{text!r} cannot stand in an address")
     text.encode()  # a lone surrogate is a ValueError
     return text
 

@@ -96,6 +96,10 @@ def register(*models: type[Model]) -> Callable[[F], F]:
             raise ConfigurationError(_unregistrable(model))
 
     def wrapper(feed: F) -> F:
+        if not (isinstance(feed, type) and issubclass(feed, ProductFeed | OrderFeed)):
+            name = getattr(feed, "__name__", repr(feed))
+            told = f"class {name}(ProductFeed): or class {name}(OrderFeed):"
+            raise ConfigurationError(f"{name} is no feed. Write {told}")
         for model in models:
             registry.add(model, feed)
         return feed

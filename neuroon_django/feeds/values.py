@@ -72,7 +72,13 @@ def money(value: Any) -> Decimal:
     amount = number(getattr(value, "amount", value))
     if amount < 0:
         raise ValueError(f"{amount} is negative")
-    return amount.quantize(CENT, context=ROUNDING).copy_abs()  # `abs` rounds as the thread does
+    return cents(amount)
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Rounded to the cent, and never a negative nothing."""
+    rounded = amount.quantize(CENT, context=ROUNDING)
+    return rounded or rounded.copy_abs()  # `abs` rounds as the thread does
 
 
 def quantity(value: Any) -> int:
@@ -143,11 +149,11 @@ def currency(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A further field's value as JSON can hold it."""
+    """A further field's value as Neuroon takes it: no nulls, and numbers to the cent."""
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return number(value) if isinstance(value, float | Decimal) else value
+        return [plain(inner) for inner in value if inner is not None]
+    return cents(number(value)) if isinstance(value, float | Decimal) else value

@@ -11,10 +11,13 @@ from django.core import checks
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import NeuroonError
+from neuroon_django.feeds import registry
+from neuroon_django.sync.status import Pause
 
 FAILED, COULD_NOT_RUN = 1, 2
 REFUSAL = re.compile(r"\b[A-Z]+ /\S*: (401|403|404) ")  # in the text of an ApiError
@@ -66,6 +69,13 @@ class NeuroonCommand(BaseCommand):
             if not getattr(conf, name):
                 self.refuse(_("NEUROON_%(name)s is not set.") % {"name": name})
 
+    def require_feeds(self) -> None:
+        """Refuse to go on where nobody has said what a product or an order is."""
+        if not registry.feeds:
+            told = _("No product feed is registered: nothing reaches Neuroon.")
+            todo = _("Write <app>/neuroon.py with a ProductFeed and @register(Product).")
+            self.refuse(f"{told} {todo}")
+
     def confirm(self, question: str, *, interactive: bool) -> None:
         """Ask, unless told not to; anything but a clear yes ends the command."""
         if not interactive:
@@ -94,6 +104,14 @@ def remedy(reason: str) -> str:
     if status[1] == "401":
         return _("Correct NEUROON_API_KEY, then run neuroon_verify.")
     return _("Run neuroon_verify: it says what to correct.")
+
+
+def waits_until(wait: Pause) -> str:
+    """What ends by itself: nobody needs to do anything."""
+    moment = wait.until
+    until = timezone.localtime(moment) if moment and timezone.is_aware(moment) else moment
+    told = {"group": _(wait.group), "reason": wait.reason, "until": f"{until:%H:%M:%S}"}
+    return _("%(group)s: %(reason)s until %(until)s") % told
 
 
 def print_table(out: OutputWrapper, rows: Sequence[tuple[object, ...]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import Feed, OrderFeed, ProductFeed, registry, speaking
 from neuroon_django.models import SyncedProduct
-
-logger = logging.getLogger("neuroon_django")
 
 BATCH = 10  # products built to see whether queries grow with their number
 WORKER_ANSWERS = 3  # seconds
@@ -140,7 +137,8 @@ def _order_feed(feed: OrderFeed[Any]) -> Step:
     try:
         with speaking():
             order = next((order for order in orders if feed.value("is_paid", order)), orders[0])
-            pk, body = order.pk, conversions.build(feed, order, Clicked())
+            pk, lines = order.pk, conversions.lines_of(feed, order)
+            body = conversions.build(feed, order, lines, Clicked())
     except InvalidProduct as invalid:
         todo = _(
             "Look at that method or lookup of %s, or at the order; after the fix run "
@@ -181,15 +179,20 @@ def celery() -> Step:
     if config.task_always_eager or not (config.broker_url or config.broker_write_url):
         text = _("no Celery broker is configured, or tasks are eager: nobody is woken by a change")
         return Step("celery", "warning", text, otherwise)
-    if not (workers := _workers()):
+    workers, trouble = _workers()
+    if trouble:
+        text = _("the broker does not answer: %s") % trouble
+        return Step("celery", "warning", text, _("Look at CELERY_BROKER_URL.") + " " + otherwise)
+    if not workers:
         todo = _("Start one: celery -A <project> worker --beat.") + " " + otherwise
         return Step("celery", "warning", _("no worker answers"), todo)
     return Step("celery", "ok", _("%s answers") % ", ".join(workers))
 
 
-def _workers() -> list[str]:
-    """The workers that answer; asked in a thread, since a broker may hang."""
+def _workers() -> tuple[list[str], str]:
+    """The workers that answer, or why none was asked; in a thread, since a broker may hang."""
     found: list[str] = []
+    trouble = [_("no answer in time")]
 
     def ask() -> None:
         try:
@@ -197,10 +200,11 @@ def _workers() -> list[str]:
                 connection.ensure_connection(max_retries=1, timeout=WORKER_ANSWERS)
                 inspect = current_app.control.inspect(timeout=1.0, connection=connection)
                 found.extend(inspect.ping() or ())
-        except Exception as error:  # any transport's own; what is told is that nobody answers
-            logger.info("workers_not_asked error=%s", type(error).__name__)
+                trouble[:] = []
+        except Exception as error:  # any transport's own
+            trouble[:] = [wire.text_of(f"{type(error).__name__}: {error}")]
 
     thread = threading.Thread(target=ask, daemon=True, name="neuroon-ping")
     thread.start()
     thread.join(2 * WORKER_ANSWERS)
-    return sorted(found)
+    return sorted(found), "".join(trouble)

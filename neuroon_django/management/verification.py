@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from neuroon_django import widget, wire
 from neuroon_django.client import Client
-from neuroon_django.conf import DEFAULT_API_URL, conf
+from neuroon_django.conf import DEFAULT_API_URL, ascii_address, conf
 from neuroon_django.exceptions import (
     ApiError,
     Forbidden,
@@ -24,10 +24,11 @@ from neuroon_django.exceptions import (
     Unavailable,
 )
 from neuroon_django.management import steps
+from neuroon_django.management.base import waits_until
 from neuroon_django.management.steps import Step
 from neuroon_django.models import ShopState
 from neuroon_django.sync.patience import insist
-from neuroon_django.sync.status import token_age
+from neuroon_django.sync.status import status_of, token_age
 from neuroon_django.widget.issuing import SERVE_UNTIL
 
 logger = logging.getLogger("neuroon_django")
@@ -41,7 +42,7 @@ class Verification:
     client: Client  # made once the settings are known to be right
 
     def __init__(self, domains: Sequence[str] = (), *, check: bool = False) -> None:
-        self.domains = domains or [conf.STOREFRONT_URL]
+        self.domains = [*map(ascii_address, domains)] or [conf.STOREFRONT_URL]
         self.check = check
         self.taken: list[Step] = []
 
@@ -90,6 +91,7 @@ class Verification:
                 for domain in self.domains:
                     yield self._asked("domain", partial(self._domain, domain))
             yield self._token()
+            yield from self._waits()
 
     def _steps_back(self, confirm: Callable[[], None]) -> Iterator[Step]:
         yield steps.settings()
@@ -132,7 +134,8 @@ class Verification:
             return Step("domain", "failed", _("no domain to verify"), todo)
         told = self.client.verify(domain)
         kept, text = _picked(told, "name", "domain", "shopId", "verificationCode")
-        if told.get("shopId", conf.SHOP_ID) != conf.SHOP_ID:
+        theirs = told.get("shopId")
+        if theirs is not None and str(theirs) != conf.SHOP_ID:
             todo = _("NEUROON_SHOP_ID is %s: use the shop id that belongs to the key.") % conf.SHOP_ID
             return Step("domain", "failed", text, todo, kept)
         shop = ShopState.current()
@@ -158,6 +161,12 @@ class Verification:
             return Step("token", "warning", _("none was issued yet"))
         text = shop.token_reason or _("none was issued")
         return Step("token", "failed", text, _("Correct the steps above, then run this again."))
+
+    def _waits(self) -> Iterator[Step]:
+        """A `Retry-After` that is still to be sat out; it ends by itself."""
+        shop = ShopState.current()
+        for wait in status_of(shop).waits:
+            yield Step("pace", "warning", waits_until(wait), _("It ends by itself."))
 
 
 def _picked(told: dict[str, Any], *names: str) -> tuple[dict[str, Any], str]:

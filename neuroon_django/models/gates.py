@@ -27,6 +27,7 @@ logger = logging.getLogger("neuroon_django")
 
 PACE = 0.97  # of the allowed rate: what clocks and windows may disagree about
 STUBBORN = 8  # tries after which a row that goes alone is in trouble of its own
+ASKED = "Neuroon asked to wait"
 MOMENT, MINUTE, HOUR, LONGEST = 2.0, 60.0, 3_600.0, 86_400.0  # seconds
 
 
@@ -78,8 +79,9 @@ class Gates(models.Model):
             closed, reason = self.seconds_closed(group), getattr(self, f"{group}_reason")
             waits = patient and (closed <= NEAR or not reason)
             if not waits or time.monotonic() + closed > until:
-                return str(reason) or f"Neuroon asked to wait for another {closed:.0f} s"
-            logger.warning("waiting seconds=%.0f group=%s reason=%s", closed, group, reason)
+                return str(reason) or f"{ASKED} for another {closed:.0f} s"
+            why = reason or ASKED
+            logger.warning("waiting seconds=%.0f group=%s reason=%s", closed, group, why)
             time.sleep(closed)
         time.sleep(seconds)
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,11 @@ class ChangeQuerySet(QuerySet["Change"]):
         if connections[self.db].vendor == "mysql":
             return self._delete_by_key(ids) == len(ids)
         return self.filter(pk__in=ids).delete()[0] == len(ids)
+
+    def wipe_clicks(self, older_than: float) -> int:
+        """Forget clicks made that many seconds ago, where nobody folds what is recorded."""
+        old = self.filter(created_at__lt=timezone.now() - timedelta(seconds=older_than))
+        return old.exclude(clicks="").update(clicks="")
 
     def _delete_by_key(self, ids: Collection[int]) -> int:
         """`DELETE … IN` scans a small table on MariaDB, and waits there for open transactions."""

@@ -117,7 +117,7 @@ class Reconciliation:
             self.on_page(seen, page.total_elements)
             yield page.content
             number += 1
-            if not page.content or number >= page.total_pages:
+            if not page.items or number >= page.total_pages:
                 return
             time.sleep(60 / (PACE * conf.RATE_LIMIT) if conf.RATE_LIMIT else 0)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.models.gates import ASKED
+from neuroon_django.querysets import GROUPS
+from neuroon_django.querysets.shops import NEAR
 
 ERRORS = 10  # groups of errors that are told
 
@@ -35,6 +40,7 @@ class Status:
     waiting: int
     oldest: datetime | None
     pauses: list[Pause]
+    waits: list[Pause]
     errors: list[tuple[str, int]]
 
     @property
@@ -68,8 +74,18 @@ def status_of(shop: ShopState) -> Status:
             Pause(group, reason, getattr(shop, f"{group}_gate"))
             for group, reason in shop.pauses().items()
         ],
+        waits=list(_waits(shop)),
         errors=_errors(products, orders),
     )
+
+
+def _waits(shop: ShopState) -> Iterator[Pause]:
+    """What Neuroon asked to be left alone (`Retry-After`), for longer than a worker sits out."""
+    soon = timezone.now() + timedelta(seconds=NEAR)
+    for group in GROUPS:
+        until = getattr(shop, f"{group}_gate")
+        if until and until > soon and group not in shop.pauses():
+            yield Pause(group, _(ASKED), until)
 
 
 def _by_state(rows: QuerySet[Any]) -> dict[str, int]:

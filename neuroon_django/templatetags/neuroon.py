@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from django import template
+from django.core.exceptions import ImproperlyConfigured
 from django.template.context import Context
 from django.template.loader import get_template
 from django.templatetags.static import static
@@ -83,7 +84,12 @@ def _script(token: str) -> dict[str, Any]:
     """The widget's own script, where there is a token for it."""
     if not token:
         return {}
-    return {"src": conf.WIDGET_URL, "integrity": conf.integrity, "data-token": token}
+    return {
+        "src": conf.WIDGET_URL,
+        "integrity": conf.integrity,
+        "crossorigin": "anonymous",
+        "data-token": token,
+    }
 
 
 def _loader() -> dict[str, Any]:
@@ -92,11 +98,15 @@ def _loader() -> dict[str, Any]:
         return {}
     try:
         endpoint = reverse("neuroon:widget-token")
+        loader = static("neuroon_django/loader.js")
     except NoReverseMatch:
         logger.error('no_widget_endpoint: add path("neuroon/", include("neuroon_django.urls"))')
         return {}
+    except (ValueError, ImproperlyConfigured):
+        logger.error("no_widget_loader: set STATIC_URL and run manage.py collectstatic")
+        return {}
     return {
-        "src": static("neuroon_django/loader.js"),
+        "src": loader,
         "data-neuroon-src": conf.WIDGET_URL,
         "data-neuroon-integrity": conf.integrity,
         "data-neuroon-endpoint": endpoint,

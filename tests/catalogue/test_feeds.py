@@ -314,6 +314,14 @@ def test_registering_without_a_model_says_what_to_write(given, told):
         register(*given)
 
 
+def test_a_class_that_is_no_feed_says_what_to_write():
+    class Forgetful:
+        pass
+
+    with pytest.raises(ConfigurationError, match=r"Write class Forgetful\(ProductFeed\): or class"):
+        register(Item)(Forgetful)
+
+
 def test_two_feeds_for_one_model_are_noticed(use_feeds):
     one, two = item_feed(), item_feed()
     doubles = list(registry.doubles)

@@ -361,6 +361,24 @@ def test_further_fields_are_as_json_can_hold_them():
     assert (sent["sku"], sent["rating"]) == ("A", Decimal("4.5"))
 
 
+def test_law_12_numbers_of_further_fields_are_to_the_cent_and_nulls_left_out():
+    def extra(feed, item):
+        return {
+            "sku": None,
+            "rating": 4.333333333,
+            "sum": 0.1 + 0.2,
+            "weight": Decimal("1E+2"),
+            "share": -1e-7,
+            "attributes": {"a": None, "b": [None, 1.005, 3, True]},
+        }
+
+    _, raw = item_feed(extra=extra)(Item).payload(Item(pk=1, code="A", title="A"))
+    assert raw == (
+        b'{"attributes":{"b":[1.01,3,true]},"currency":"EUR","externalId":"A","name":"A","price":1.00,'
+        b'"rating":4.33,"share":0.00,"sum":0.30,"url":"https://mystore.com/","weight":100.00}'
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -374,6 +392,12 @@ def test_further_fields_are_as_json_can_hold_them():
 )
 def test_law_12_further_fields_that_json_cannot_hold(fields, told):
     assert reason(extra=lambda feed, item: fields) == told
+
+
+@pytest.mark.parametrize("step", [".", ".."])
+def test_an_id_that_no_address_can_name_is_told(step):
+    told = f"external id: {step!r} cannot stand in an address"
+    assert reason(external_id=lambda feed, item: step) == told
 
 
 def test_an_id_too_long_is_told():

@@ -32,6 +32,7 @@ class Command(SendingCommand):
 
     def work(self, **options: Any) -> None:
         self.require_settings()
+        self.require_feeds()
         shop = ShopState.current()
         with self.client() as client:
             neuroon = self.compare(shop, client)

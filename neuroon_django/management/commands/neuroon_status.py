@@ -18,6 +18,7 @@ from neuroon_django.management.base import (
     NeuroonCommand,
     print_table,
     remedy,
+    waits_until,
     wrong_settings,
 )
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
@@ -95,7 +96,7 @@ class Command(NeuroonCommand):
         if "maxProducts" in quota:
             rows.append((_("Products allowed"), quota["maxProducts"]))
         print_table(self.stdout, rows)
-        for text in _paused(status.pauses):
+        for text in [*_paused(status.pauses), *map(waits_until, status.waits)]:
             self.stdout.write(text)
         for error, n in status.errors:
             self.stdout.write(f"{n:,} × {error}")
@@ -143,6 +144,7 @@ def _as_json(status: Status, quota: dict[str, Any]) -> dict[str, Any]:
         "token_seconds": round(age.total_seconds()) if age is not None else None,
         "quota": quota,
         "pauses": [asdict(pause) for pause in status.pauses],
+        "waits": [asdict(wait) for wait in status.waits],
         "errors": [{"text": text, "count": n} for text, n in status.errors],
     }
 

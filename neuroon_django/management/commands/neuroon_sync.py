@@ -34,6 +34,8 @@ class Command(SendingCommand):
 
     def work(self, **options: Any) -> None:
         self.require_settings()
+        if not options["remove_all"]:
+            self.require_feeds()
         shop = ShopState.current()
         if options["dry_run"]:
             self.rehearse(shop, options)
