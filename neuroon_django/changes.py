@@ -11,11 +11,12 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 from celery import Task, current_app
 from django.db import transaction
@@ -24,6 +25,7 @@ from django.db.models import Model, QuerySet
 from neuroon_django import clicks
 from neuroon_django.conf import conf
 from neuroon_django.feeds import ORDER, OrderFeed, registry
+from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change
 from neuroon_django.sync import unseen
 from neuroon_django.tasks import flush_conversions, flush_products, wake
@@ -63,9 +65,9 @@ def record(
     wake_after_commit(task)
 
 
-def record_all(objects: QuerySet[Any], label: str) -> None:
+def record_all(objects: QuerySet[Any], label: str, key: str = "pk") -> None:
     """The same for every object of a queryset, in one statement."""
-    Change.objects.append_all(objects, label)
+    Change.objects.append_all(objects, label, key)
     wake_after_commit(task_for(label))
 
 
@@ -77,15 +79,27 @@ def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
     if not recording():
         return
     if isinstance(what, QuerySet):
-        for label in registry.labels_of(what.model):
-            record_all(what, label)
+        for label, model in registry.topics_of(what.model).items():
+            rows, key = rows_of(model, what)
+            record_all(rows, label, key)
+        if is_composite(what.model):
+            _mark_hanging(what)
         return
     named: defaultdict[str, list[Any]] = defaultdict(list)
     for thing in [what] if isinstance(what, Model) else what:
-        for label in registry.labels_of(type(thing)):
-            named[label].append(thing.pk)
+        if is_composite(type(thing)):
+            _mark_hanging(type(thing)._base_manager.filter(pk=thing.pk))
+        for label, model in registry.topics_of(type(thing)).items():
+            named[label].extend(keys_of(model, thing, Change.objects.db))
     for label, pks in named.items():
         record([(label, pk) for pk in pks if pk is not None], task=task_for(label))
+
+
+def _mark_hanging(rows: QuerySet[Any]) -> None:
+    """Where no change row can name them, the products that hang on them are named."""
+    for feed, path in registry.hanging(rows.model._meta.label_lower):
+        hanging = feed.model._base_manager.filter(**{f"{path.query}__in": rows})
+        record_all(hanging, feed.label)
 
 
 def attribute_order(order: Model, clicked: Any) -> None:
@@ -103,7 +117,9 @@ def attribute_order(order: Model, clicked: Any) -> None:
     if cookies is not None:
         clicked = cookies.get(clicks.COOKIE_NAME, "")
     text = clicks.dump(clicked) if isinstance(clicked, Mapping) else str(clicked or "")
-    names = [(f.topic, order.pk) for f in registry.feeds_of(type(order)) if isinstance(f, OrderFeed)]
+    feeds = [feed for feed in registry.feeds_of(type(order)) if isinstance(feed, OrderFeed)]
+    using = Change.objects.db
+    names = [(feed.topic, pk) for feed in feeds for pk in keys_of(feed.model, order, using)]
     record(names, task=flush_conversions, clicked=clicks.carried(text))
 
 
@@ -113,9 +129,32 @@ def task_for(label: str) -> AnyTask:
 
 
 def wake_after_commit(task: AnyTask) -> None:
-    """Flag the publisher once the shop's transaction is committed; it asks whether to wake anybody."""
-    if conf.AUTO_SYNC:
-        transaction.on_commit(partial(publisher.notify, task), using=Change.objects.db, robust=True)
+    """Flag the publisher once the shop's transaction is committed; it asks whether to wake anybody.
+
+    One hook in a transaction, outside its savepoints: each time one is rolled back, Django goes
+    through all hooks. Where the shop commits by hand there is none to hang on; beat finds the rows.
+    """
+    connection: Any = transaction.get_connection(Change.objects.db)
+    if not conf.AUTO_SYNC:
+        return
+    if not connection.in_atomic_block:
+        if connection.get_autocommit():
+            publisher.notify(task)
+        return
+    notify, hooks = _notify(task), connection.run_on_commit
+    if _hooked.get(connection, {}).get(task) is not hooks:
+        if all(hook is not notify for _, hook, _ in hooks):
+            hooks.append((set(), notify, True))
+        _hooked.setdefault(connection, {})[task] = hooks
+
+
+@cache
+def _notify(task: AnyTask) -> Callable[[], None]:
+    return lambda: publisher.notify(task)
+
+
+# The list of hooks in which a connection has each task's; Django makes a new list for each change.
+_hooked: WeakKeyDictionary[Any, dict[AnyTask, list[Any]]] = WeakKeyDictionary()
 
 
 def _has_workers() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
 from django.db.models import Model
 from django.db.models.signals import (
     m2m_changed,
@@ -20,7 +21,7 @@ from django.db.models.signals import (
 from neuroon_django import clicks
 from neuroon_django.changes import record, record_all, recording
 from neuroon_django.feeds.paths import Hop
-from neuroon_django.feeds.watches import Name, Pointer, Watch, Watches
+from neuroon_django.feeds.watches import Name, Pointer, Watch, Watches, named
 from neuroon_django.tasks import flush_conversions
 
 UID = "neuroon_django"
@@ -52,11 +53,11 @@ class Receivers:
 
     def _connect(self, model: type[Model], watch: Watch) -> None:
         post_save.connect(self.saved, sender=model, dispatch_uid=UID)
-        if watch.own or watch.pointers:
+        if watch.own:
             post_delete.connect(self.deleted, sender=model, dispatch_uid=UID)
         if watch.pointers:
             pre_save.connect(self.about_to_save, sender=model, dispatch_uid=UID)
-        if watch.lost:
+        if watch.lost or watch.pointers:
             pre_delete.connect(self.about_to_delete, sender=model, dispatch_uid=UID)
 
     def about_to_save(
@@ -74,6 +75,9 @@ class Receivers:
         if _is_new(instance, raw) or not moving or not recording(using):
             return
         stored = sender._base_manager.using(using).filter(pk=instance.pk)
+        if connections[using].in_atomic_block and not instance._state.adding:
+            # The save waits for this row anyway; MariaDB would lock the gap of one that is not there.
+            stored = stored.select_for_update()
         names: dict[Name, None] = {}
         for pointer in moving:
             for old in stored.values_list(*pointer.columns):
@@ -90,24 +94,25 @@ class Receivers:
         unread = update_fields is not None and not watch.reads.any_of(update_fields)
         if unread or not recording(using):
             return
-        if names := watch.names([*watch.own, *watch.labels], instance, using):
+        if names := named(watch.own | watch.labels, instance, using) | watch.owners(instance, using):
             record(names)
-        if watch.orders:
-            orders = [(label, instance.pk) for label in watch.orders]
-            clicked = clicks.current.get()
-            record(orders, task=flush_conversions, clicked=clicked)
+        if orders := named(watch.orders, instance, using):
+            record(orders, task=flush_conversions, clicked=clicks.current.get())
 
     def deleted(self, sender: Any, instance: Model, using: str, **kwargs: Any) -> None:
-        """The object is gone: a worker will find that it is, and those it pointed to again."""
-        watch = self.watches[sender]
-        if recording(using) and (names := watch.names(watch.own, instance, using)):
+        """The object is gone: a worker will find that it is."""
+        if recording(using) and (names := named(self.watches[sender].own, instance, using)):
             record(names)
 
     def about_to_delete(self, sender: Any, instance: Model, using: str, **kwargs: Any) -> None:
-        """Products that hang on it are written down while they can still be found."""
+        """What it points to, and what hangs on it, are written down while they can be found."""
         if not recording(using):
             return
-        for feed, query in self.watches[sender].lost:
+        watch = self.watches[sender]
+        stored = sender._base_manager.filter(pk=instance.pk)  # memory may hold less, or another owner
+        for pointer in watch.pointers:
+            record_all(pointer.pointing(stored), pointer.owner._meta.label_lower, pointer.key)
+        for feed, query in watch.lost:
             hanging = feed.model._base_manager.filter(**{f"{query}__pk": instance.pk})
             record_all(hanging, feed.label)
 
@@ -131,7 +136,7 @@ class Receivers:
             label = hop.source._meta.label_lower
             mine, both = hop.field.auto_created == reverse, hop.symmetrical
             if mine or both:
-                names[label, instance.pk] = None
+                names.update(named({label: hop.source}, instance, using))
             if pk_set is None and (both or not mine):
                 linked = hop.source._base_manager.filter(**{f"{hop.query}__pk": instance.pk})
                 record_all(linked, label)

@@ -48,8 +48,8 @@ def scan_catalogue() -> None:
     """Compare the whole catalogue, then send what differs; orders that were paid unseen become due."""
     if conf.can_send:
         shop = ShopState.current()
-        find_paid(shop)
         ShopState.objects.ask_for_scan(shop.pk)
+        find_paid(shop)
         flush_products()
 
 

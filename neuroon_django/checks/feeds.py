@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from math import inf
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Warning, register
-from django.db import router
+from django.core.checks import CheckMessage, Warning, register
+from django.core.exceptions import EmptyResultSet
 from django.db.models import CharField, Model, TextField
+from django.utils.connection import ConnectionDoesNotExist
 from django.utils.translation import gettext as _
 
-from neuroon_django.feeds import Feed, OrderFeed, ProductFeed, registry
+from neuroon_django.checks.names import LISTS, error, how_to_say, misspelt, own_names, required
+from neuroon_django.checks.together import together
+from neuroon_django.feeds import Feed, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
-from neuroon_django.models import Change, SyncedProduct
+from neuroon_django.models import SyncedProduct
 
-REQUIRED = {
-    ProductFeed: ("external_id", "name", "price", "url", "is_listed"),
-    OrderFeed: ("order_id", "order_value", "is_paid"),
-}
-LISTS = ("depends_on", "ignores")
 USUAL = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call their fields
 
 
@@ -28,36 +27,65 @@ USUAL = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call 
 def check_feeds(**kwargs: Any) -> list[CheckMessage]:
     """Every registered feed, and all of them together."""
     found = [message for feed in registry.feeds.values() for message in _feed(feed)]
-    return [*found, *_doubles(), *_databases()]
+    return [*found, *together()]
 
 
 def _feed(feed: Feed[Any]) -> Iterator[CheckMessage]:
     try:
         known = _annotations(feed)
-    except Exception as error:
-        yield _error(
+    except Exception as raised:
+        yield error(
             feed,
             "neuroon.E004",
-            _("get_queryset() raises %s") % f"{type(error).__name__}: {error}",
+            _("get_queryset() raises %s") % f"{type(raised).__name__}: {raised}",
             _("It must work at start-up, without a query."),
         )
         return
-    yield from _lookups(feed, known)
-    yield from _lists(feed)
-    yield from _relations(feed)
+    wrong = [*_lookups(feed, known), *_lists(feed), *_relations(feed)]
+    yield from wrong or _workable(feed)
+    yield from _unfollowed(feed)
     yield from _ignored(feed)
     yield from _key(feed)
-    yield from _required(feed)
-    yield from _misspelt(feed)
-
-
-def _error(feed: Feed[Any], id: str, message: str, hint: str) -> Error:
-    return Error(f"{type(feed).__name__}: {message}.", hint=hint, obj=feed.model, id=id)
+    yield from required(feed)
+    yield from misspelt(feed)
 
 
 def _annotations(feed: Feed[Any]) -> set[str]:
     query = feed.get_queryset().query
     return {*query.annotations, *query.extra_select}
+
+
+def _workable(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """What runs do with the queryset, compiled without a query."""
+    try:
+        with suppress(EmptyResultSet, ConnectionDoesNotExist):
+            rows = feed.related().filter(pk__in=[None]).order_by("pk")
+            rows.query.get_compiler(feed.home).as_sql()
+    except Exception as raised:
+        yield error(
+            feed,
+            "neuroon.E004",
+            _("get_queryset() cannot be filtered and joined: %s")
+            % f"{type(raised).__name__}: {raised}",
+            _("Return one without slices, unions, and only() or defer() of what the feed reads."),
+        )
+
+
+def _unfollowed(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """Lookups over what is a relation, but none that can be joined: a generic foreign key, say."""
+    for entry in feed.plan.values():
+        hops, rest = walk(feed.model, entry.path)
+        end = hops[-1].target if hops else feed.model
+        relations = [field.name for field in end._meta.get_fields() if field.is_relation]
+        if len(rest) > 1 and rest[0] in relations:
+            told = {"feed": type(feed).__name__, "path": entry.path, "part": rest[0]}
+            yield Warning(
+                _('%(feed)s: "%(path)s" takes a query per product, and "%(part)s" is not watched.')
+                % told,
+                hint=_("Prefetch it in get_queryset(), and call mark_changed() where it changes."),
+                obj=feed.model,
+                id="neuroon.W015",
+            )
 
 
 def _lookups(feed: Feed[Any], known: set[str]) -> Iterator[CheckMessage]:
@@ -67,12 +95,12 @@ def _lookups(feed: Feed[Any], known: set[str]) -> Iterator[CheckMessage]:
             continue
         part, model = missing
         near = get_close_matches(part, _names(model) + ([*known] if model is feed.model else []), 1)
-        yield _error(
+        yield error(
             feed,
             "neuroon.E005",
             _('%(name)s = "%(path)s": %(model)s has no "%(part)s"')
             % {"name": name, "path": entry.path, "model": model.__name__, "part": part},
-            _written(name, entry.path, near) if name in _own(feed) else _unwritten(feed, name),
+            _written(name, entry.path, near) if name in own_names(feed) else _unwritten(feed, name),
         )
 
 
@@ -85,13 +113,9 @@ def _unwritten(feed: Feed[Any], name: str) -> str:
     """What to type where a default, which the feed did not write, is not on the model."""
     likely = _likely(feed.model, name)
     if not likely:
-        return _how_to_say(name)
+        return how_to_say(name)
     told = _('Say what %(name)s is, such as %(name)s = "%(field)s", or a method def %(name)s(self, …).')
     return told % {"name": name, "field": likely}
-
-
-def _how_to_say(name: str) -> str:
-    return _('Write %(name)s = "…", a lookup, or a method def %(name)s(self, …).') % {"name": name}
 
 
 def _likely(model: type[Model], name: str) -> str:
@@ -102,13 +126,6 @@ def _likely(model: type[Model], name: str) -> str:
         usual += [field for field in fields if name in field.split("_")]
         usual += get_close_matches(name, fields, 1)
     return next(iter(usual), "")
-
-
-def _own(feed: Feed[Any]) -> list[str]:
-    """What the shop's own classes write."""
-    base = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    own = [n for c in type(feed).__mro__ if c not in base.__mro__ for n in vars(c)]
-    return list(dict.fromkeys(own))
 
 
 def _missing(model: type[Model], path: str, known: set[str]) -> tuple[str, type[Model]] | None:
@@ -129,7 +146,7 @@ def _lists(feed: Feed[Any]) -> Iterator[CheckMessage]:
     """One message for text, where a list is read letter by letter."""
     for name in LISTS:
         if isinstance(value := getattr(feed, name), str):
-            yield _error(
+            yield error(
                 feed,
                 "neuroon.E010",
                 _('%(name)s is the text "%(value)s"') % {"name": name, "value": value},
@@ -145,7 +162,7 @@ def _relations(feed: Feed[Any]) -> Iterator[CheckMessage]:
         end = hops[-1].target if hops else feed.model
         relations = [f.name for f in end._meta.get_fields() if f.is_relation]
         near = get_close_matches(rest[0], relations, 1)
-        yield _error(
+        yield error(
             feed,
             "neuroon.E006",
             _('depends_on names "%(path)s": "%(part)s" is no relation of %(model)s')
@@ -180,67 +197,10 @@ def _key(feed: Feed[Any]) -> Iterator[CheckMessage]:
         key = key.target_field
     most = SyncedProduct._meta.get_field("object_pk").max_length or 0
     if isinstance(key, CharField | TextField) and (key.max_length or inf) > most:
-        yield _error(
+        yield error(
             feed,
             "neuroon.E009",
             _("the primary key of %(model)s, %(key)s, may be longer than %(most)s characters")
             % {"model": feed.model.__name__, "key": key.name, "most": most},
             _("Give it max_length=%s or less: changes are recorded by it.") % most,
-        )
-
-
-def _required(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    kind = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    missing = [name for name in REQUIRED[kind] if getattr(feed, name, None) is None]
-    if isinstance(feed, OrderFeed) and type(feed).lines is OrderFeed.lines:
-        missing.append("lines")
-    for name in missing:
-        yield _error(
-            feed,
-            "neuroon.E007",
-            _("it does not say what %s is") % name,
-            _how_to_say(name),
-        )
-
-
-def _misspelt(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    base = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    right = [name for name in dir(base) if not name.startswith("_")]
-    own = _own(feed)
-    for name in own:
-        near = get_close_matches(name, right, 1, cutoff=0.8)
-        if near and name not in right and not name.startswith("_") and near[0] not in own:
-            yield Warning(
-                _("%(feed)s: nobody reads %(name)s.") % {"feed": type(feed).__name__, "name": name},
-                hint=_("Did you mean %s?") % near[0],
-                obj=feed.model,
-                id="neuroon.W012",
-            )
-
-
-def _doubles() -> Iterator[CheckMessage]:
-    for model, second in registry.doubles:
-        first = type(registry.feeds[model._meta.label_lower]).__name__
-        yield Error(
-            _("%(model)s has two feeds, %(first)s and %(second)s.")
-            % {"model": model.__name__, "first": first, "second": second.__name__},
-            hint=_("Remove one of them; only the first is used."),
-            obj=model,
-            id="neuroon.E008",
-        )
-
-
-def _databases() -> Iterator[CheckMessage]:
-    """All registered models and our tables in one, so that one transaction covers both (law 16)."""
-    models: list[type[Model]] = [Change, *(feed.model for feed in registry.feeds.values())]
-    used = {model._meta.label: router.db_for_write(model) for model in models}
-    if len(set(used.values())) > 1:
-        yield Error(
-            _("The models live in several databases: %s.")
-            % ", ".join(
-                _("%(model)s in %(database)s") % {"model": label, "database": alias}
-                for label, alias in used.items()
-            ),
-            hint=_("Route neuroon_django to the database of the shop's models."),
-            id="neuroon.E003",
         )

@@ -14,16 +14,17 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from neuroon_django import clicks, signals
+from neuroon_django import clicks, signals, wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.conversions.orders import fold, load
 from neuroon_django.conversions.report import build, lines_of
 from neuroon_django.exceptions import ApiError, InvalidProduct, NotFound, Refused, Unavailable
 from neuroon_django.feeds import OrderFeed, registry, speaking
+from neuroon_django.feeds.feed import explained
 from neuroon_django.feeds.values import text
 from neuroon_django.models import Conversion, ShopState
-from neuroon_django.models.gates import MOMENT, STUBBORN, backoff
+from neuroon_django.models.gates import MINUTE, MOMENT, STUBBORN, backoff
 from neuroon_django.querysets import ConversionStatus, Lane, Settlement
 
 logger = logging.getLogger("neuroon_django")
@@ -87,12 +88,17 @@ class ConversionRun:
                     values, body = look(feed, order, row)
                 except InvalidProduct as invalid:
                     values, body = self._rejection(row, str(invalid)), None
+                except Exception as error:  # the database's, say; it holds no other order up
+                    reason = wire.text_of(explained(error))
+                    logger.warning("not_built order=%s error=%s", row.object_pk, reason)
+                    pending = {"status": ConversionStatus.PENDING, "last_error": reason}
+                    values, body = {"again": True, **pending}, None
                 if body is None:
                     outcome.add(row, order_id=row.order_id, **values)
                 else:
                     ready.append((row, body))
         settled = [row for row in rows if row.pk in outcome.values]
-        Conversion.objects.settle(settled, outcome)
+        Conversion.objects.settle(settled, outcome, MINUTE)
         return ready
 
     def _send(self, row: Conversion, body: bytes) -> None:
@@ -154,7 +160,7 @@ def look(
     """The body to send, or else what the row says from now on."""
     if feed is None or order is None:  # a cart that the feed leaves out, or deleted meanwhile
         return {"status": ConversionStatus.WAITING, "last_error": ""}, None
-    order_id = text(feed.value("order_id", order) or "")
+    order_id = feed.ask("order_id", text, feed.value("order_id", order) or "")
     row.order_id = order_id.encode(errors="replace").decode()[:255]
     if not feed.value("is_paid", order):
         return {"status": ConversionStatus.WAITING, "last_error": ""}, None

@@ -15,15 +15,16 @@ from neuroon_django import wire
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds.entries import Entry
+from neuroon_django.feeds.keys import pks_of
 from neuroon_django.feeds.paths import (
     ANYTHING,
     Path,
     Reads,
+    hides_rows,
     hop,
     ignored,
-    is_column,
+    is_stored,
     paths,
-    pks_of,
     spellings,
 )
 
@@ -35,6 +36,11 @@ def speaking() -> Iterator[None]:
     """The language and time zone that payloads are built in, whoever saved the product (law 12)."""
     with translation.override(conf.LANGUAGE), timezone.override(timezone.get_default_timezone()):
         yield
+
+
+def explained(error: Exception) -> str:
+    """What was raised, for people; a ValueError is taken to be written for them."""
+    return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
 
 class Feed(Generic[M]):
@@ -80,7 +86,16 @@ class Feed(Generic[M]):
     def paths(self) -> list[Path]:
         """The relations that lookups and `depends_on` pass through."""
         lookups = [entry.path for entry in self.plan.values() if entry.kind == "lookup"]
-        return paths(self.model, lookups, list(self.depends_on), list(self.ignores))
+        chosen = self._chosen_by_the_shop()
+        return paths(self.model, lookups, list(self.depends_on), list(self.ignores), chosen)
+
+    def _chosen_by_the_shop(self) -> set[str]:
+        """The relations of which the shop's own `Prefetch` takes only some rows."""
+        try:
+            own = self.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
+        except Exception:  # a check tells
+            return set()
+        return {o.prefetch_through for o in own if getattr(o, "queryset", None) is not None}
 
     def value(self, name: str, instance: M) -> Any:
         """What an entry says of an object, None where the feed has no such entry."""
@@ -89,18 +104,35 @@ class Feed(Generic[M]):
 
     def ask(self, what: str, code: Callable[[Any], Any], subject: Any) -> Any:
         """Run the shop's code on an object, or ours on a value of it; what is raised is a reason."""
+        if isinstance(subject, InvalidProduct):  # could not even be loaded
+            raise subject
         try:
             return code(subject)
         except (OperationalError, InterfaceError):
             raise  # the database's trouble, not the object's
         except Exception as error:
-            kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-            reason = f"{what.replace('_', ' ')}: {kind}{wire.text_of(str(error))}"
+            reason = f"{what.replace('_', ' ')}: {wire.text_of(explained(error))}"
         raise InvalidProduct(reason.encode(errors="backslashreplace").decode())
 
     def load(self, pks: Iterable[Any]) -> dict[str, M]:
-        """Objects by primary key as text, with all their relations, in a fixed number of queries."""
-        return {str(instance.pk): instance for instance in self.related().filter(pk__in=list(pks))}
+        """Objects by primary key as text, with all their relations, in a fixed number of queries.
+
+        One that cannot be read (a stored value that its field refuses, say) holds no other up: the
+        reason stands in its place, and is what its entries say.
+        """
+        wanted = list(pks)
+        if not wanted:
+            return {}
+        try:
+            return {str(instance.pk): instance for instance in self.related().filter(pk__in=wanted)}
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            if len(wanted) == 1:
+                reason: Any = InvalidProduct(f"cannot be read: {wire.text_of(explained(error))}")
+                return {str(wanted[0]): reason}
+        middle = len(wanted) // 2
+        return self.load(wanted[:middle]) | self.load(wanted[middle:])
 
     def related(self) -> QuerySet[M]:
         """`get_queryset()` with everything the feed reads joined or prefetched."""
@@ -119,8 +151,10 @@ class Feed(Generic[M]):
         lookups: dict[str, Prefetch[Any]] = {}
         for path in many:
             for end in range(len(path.hops)):
-                attr = "__".join(step.attr for step in path.hops[: end + 1])
-                targets = path.hops[end].target._default_manager
+                attr = "__".join(hop.attr for hop in path.hops[: end + 1])
+                step = path.hops[end]
+                target = step.target
+                targets = target._default_manager if step.to_many else target._base_manager
                 if not any(f"{lookup}__".startswith(f"{attr}__") for lookup in own):
                     lookups[attr] = Prefetch(attr, targets.using(self.home))
         return list(lookups.values())
@@ -129,9 +163,15 @@ class Feed(Generic[M]):
         """Primary keys by their text, of those that are one."""
         return pks_of(self.model, texts)
 
-    def pk_of(self, text: str) -> Any:
-        """A primary key out of its text; ValidationError where it is none."""
-        return self.model._meta.pk.to_python(text)
+    def beyond(self, queryset: QuerySet[M], after: str) -> QuerySet[M]:
+        """By key, from after `after` on; all of them where that is none, or is no key any more."""
+        ordered = queryset.order_by("pk")
+        last = next(iter(self.pks([after]).values()), None) if after else None
+        return ordered if last is None else ordered.filter(pk__gt=last)
+
+    def mark(self, pk: Any) -> str:
+        """A key's text for `beyond`; "" where it could not be read again, and a walk has to end."""
+        return str(pk) if self.pks([str(pk)]) else ""
 
     def reads(self) -> Reads:
         """Which of the model's own fields the feed reads; anything, where methods do."""
@@ -140,11 +180,13 @@ class Feed(Generic[M]):
     def _read(self) -> Reads:
         if type(self).get_queryset is not Feed.get_queryset or self.depends_on:
             return ANYTHING
+        if hides_rows(self.model):
+            return ANYTHING
         found = set()
         for entry in self.plan.values():
             first = entry.path.partition("__")[0]
             step = hop(self.model, first)
-            if step or is_column(self.model, first):
+            if step or is_stored(self.model, first):
                 found.add(step.attr if step else first)
             elif entry.kind != "constant":
                 return ANYTHING

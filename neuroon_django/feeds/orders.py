@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from neuroon_django.feeds.feed import Feed, M
+from neuroon_django.feeds.paths import ANYTHING, Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class OrderFeed(Feed[M]):
     order_value: Any = None
     currency: Any = None
     is_paid: Any = None
+
+    def _read(self) -> Reads:
+        return super()._read() if type(self).lines is OrderFeed.lines else ANYTHING
 
     @property
     def topic(self) -> str:

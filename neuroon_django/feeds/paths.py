@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import BigIntegerField, Model
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
 
 Kind = Literal["forward", "many", "reverse", "generic"]
 
@@ -112,11 +112,20 @@ def hop(model: type[Model], name: str) -> Hop | None:
         target = getattr(field, "related_model", None)
         if not field.is_relation or target is None:
             continue
+        if _has_no_column(field):
+            continue
         attr = field.get_accessor_name() if field.auto_created and not field.concrete else field.name
         if name in (attr, field.name):
             many = bool(field.one_to_many or field.many_to_many)
             return Hop(model, target, attr, field.name, _kind(field), many, field)
     return None
+
+
+def _has_no_column(field: Any) -> bool:
+    """A `ForeignObject`, from either side: it joins by columns of others, and nothing can follow it."""
+    if field.many_to_many or hasattr(field, "object_id_field_name"):
+        return False
+    return not (field.field if field.auto_created and not field.concrete else field).concrete
 
 
 def _kind(field: Any) -> Kind:
@@ -144,6 +153,29 @@ def is_column(model: type[Model], name: str) -> bool:
         return name == "pk"
 
 
+def is_stored(model: type[Model], name: str) -> bool:
+    """Whether saves write that column; one that the database works out depends on others."""
+    if not is_column(model, name):
+        return False
+    return name == "pk" or not getattr(model._meta.get_field(name), "generated", False)
+
+
+def hides_rows(model: type[Model]) -> bool:
+    """Whether the default manager leaves rows out, so that any column may decide whether one is."""
+    try:
+        return bool(model._default_manager.all().query.where)
+    except Exception:  # it needs more than there is at start-up
+        return True
+
+
+def _ordering(model: type[Model]) -> Reads:
+    """What decides in which order the rows of a relation are read."""
+    ordering = model._meta.ordering or ()
+    names = [entry.lstrip("-") if isinstance(entry, str) else "" for entry in ordering]
+    plain = all(is_stored(model, name) for name in names)
+    return Reads(spellings(model, *names)) if plain else ANYTHING
+
+
 def spellings(model: type[Model], *names: str) -> frozenset[str]:
     """Fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
     found = set(names)
@@ -160,19 +192,6 @@ def same_row(one: type[Model], other: type[Model]) -> bool:
     return issubclass(ours, theirs) or issubclass(theirs, ours)
 
 
-def pks_of(model: type[Model], texts: Iterable[str]) -> dict[str, Any]:
-    """Primary keys by their text; texts that are no key of this model are left out."""
-    keys: dict[str, Any] = {}
-    for text in texts:
-        try:
-            pk = model._meta.pk.to_python(text)
-        except ValidationError:
-            continue
-        if not isinstance(pk, int) or abs(pk) <= BigIntegerField.MAX_BIGINT:  # SQLite takes no more
-            keys[str(pk)] = pk
-    return keys
-
-
 def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], frozenset[str]]:
     """The fields whose change alone does not count, by the hops that lead to them."""
     found: dict[tuple[Hop, ...], frozenset[str]] = {}
@@ -186,20 +205,28 @@ def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], fro
 
 
 def paths(
-    model: type[Model], lookups: list[str], relations: list[str], ignores: list[str]
+    model: type[Model],
+    lookups: list[str],
+    relations: list[str],
+    ignores: list[str],
+    chosen: Collection[str] = (),
 ) -> list[Path]:
     """Every relation that lookups and `depends_on` pass through, each once, shortest first.
 
     A lookup reads one column at its end, and the column of the next hop on its way; a relation in
-    `depends_on` is read by the shop's methods, nobody knows what of it.
+    `depends_on` is read by the shop's methods, nobody knows what of it, nor what decides which rows
+    there are of a relation in `chosen`, or of one to many whose manager leaves some out.
     """
     found: dict[tuple[Hop, ...], Reads] = {}
     for text in [*lookups, *relations]:
         hops, rest = walk(model, text)
         for prefix, after in _prefixes(hops, rest):
             end = prefix[-1].target
-            known = text in lookups and after and (is_column(end, after) or hop(end, after))
-            reads = Reads(spellings(end, after)) if known else ANYTHING
+            many = prefix[-1].to_many
+            some = "__".join(step.attr for step in prefix) in chosen or (many and hides_rows(end))
+            known = text in lookups and after and (is_stored(end, after) or hop(end, after))
+            reads = Reads(spellings(end, after)) if known and not some else ANYTHING
+            reads |= _ordering(end) if many else Reads()
             found[prefix] = found.get(prefix, Reads()) | reads
     without = ignored(model, ignores)
     ordered = sorted(found.items(), key=lambda item: len(item[0]))

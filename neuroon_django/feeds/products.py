@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from neuroon_django import wire
@@ -14,7 +16,10 @@ from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import values
 from neuroon_django.feeds.feed import Feed, M
-from neuroon_django.feeds.paths import ANYTHING, Path, Reads, is_column, pks_of, walk
+from neuroon_django.feeds.keys import pks_of
+from neuroon_django.feeds.paths import ANYTHING, Path, Reads, is_column, walk
+
+logger = logging.getLogger("neuroon_django")
 
 MAX_ID = 255
 
@@ -102,23 +107,51 @@ class ProductFeed(Feed[M]):
         except InvalidProduct:
             return ""
 
-    def names(self, pks: Iterable[Any]) -> dict[str, str]:
-        """External ids by primary key as text, of those that exist for Neuroon; "" for none."""
-        queryset = self.present().filter(pk__in=list(pks))
-        if column := self._in_sql(queryset, self.plan["external_id"].path):
-            named: dict[str, str] = {}
-            for pk, value in queryset.values_list("pk", column):
-                named[str(pk)] = _usable(value)
-            return named
-        return {pk: self.external_id_of(product) for pk, product in self.load(pks).items()}
+    def names(self, pks: Iterable[Any]) -> dict[str, str | None]:
+        """External ids by primary key as text, of those that exist for Neuroon.
+
+        "" where it has none that can be used, None where that cannot be said: it keeps what it has.
+        """
+        wanted = list(pks)
+        if not wanted:
+            return {}
+        try:
+            queryset = self.present().filter(pk__in=wanted)
+            if column := self._in_sql(queryset, self.plan["external_id"].path):
+                return {str(pk): _usable(value) for pk, value in queryset.values_list("pk", column)}
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.warning("ids_one_by_one feed=%s error=%s", self.label, type(error).__name__)
+        return self._asked(wanted)
+
+    def _asked(self, pks: list[Any]) -> dict[str, str | None]:
+        """The same by the shop's code. A savepoint stands around it, since a query of its own that
+        fails would take the fold with it; then each is asked alone."""
+        try:
+            with transaction.atomic(self.home):
+                return {pk: self._id_of(product) for pk, product in self.load(pks).items()}
+        except DatabaseError:
+            if len(pks) == 1:
+                return {str(pks[0]): None}
+        middle = len(pks) // 2
+        return self._asked(pks[:middle]) | self._asked(pks[middle:])
+
+    def _id_of(self, product: M) -> str | None:
+        if isinstance(product, InvalidProduct):
+            return None
+        try:
+            return _usable(self.plan["external_id"].get(product))
+        except DatabaseError:
+            raise
+        except Exception:
+            return None
 
     def hanging_on(self, path: Path, texts: Iterable[str], after: str, limit: int) -> list[Any]:
         """Primary keys of products along a path, in order, from after `after` on, all as text."""
         pks = list(pks_of(path.target, texts).values())
         found = self.model._base_manager.using(self.home).filter(**{f"{path.query}__pk__in": pks})
-        if after:
-            found = found.filter(pk__gt=self.pk_of(after))
-        return list(found.order_by("pk").values_list("pk", flat=True).distinct()[:limit])
+        return list(self.beyond(found, after).values_list("pk", flat=True).distinct()[:limit])
 
     def _clean(self, name: str, clean: Callable[[Any], Any], product: M) -> Any:
         value = self.value(name, product)
@@ -185,6 +218,6 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {
     "categories": values.texts,
     "brand": values.line,
     "tags": values.texts,
-    "in_stock": bool,
+    "in_stock": values.flag,
     "stock_quantity": values.quantity,
 }

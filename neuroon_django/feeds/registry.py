@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds.feed import Feed
+from neuroon_django.feeds.keys import is_composite
 from neuroon_django.feeds.orders import OrderFeed
 from neuroon_django.feeds.paths import Path, same_row
 from neuroon_django.feeds.products import ProductFeed
@@ -22,6 +23,7 @@ class Registry:
     def __init__(self) -> None:
         self.feeds: dict[str, Feed[Any]] = {}
         self.doubles: list[tuple[type[Model], type[Feed[Any]]]] = []
+        self.unusable: list[tuple[type[Model], type[Feed[Any]]]] = []  # of models with composite keys
         self.closed = False
 
     def add(self, model: type[Model], feed: type[Feed[Any]]) -> None:
@@ -30,6 +32,9 @@ class Registry:
                 f"@register({model.__name__}) came after start-up. Put {feed.__name__} into "
                 f"neuroon.py of an installed app: {model._meta.app_label}/neuroon.py"
             )
+        if is_composite(model):
+            self.unusable.append((model, feed))
+            return
         label = model._meta.label_lower
         if label in self.feeds and type(self.feeds[label]) is not feed:
             self.doubles.append((model, feed))
@@ -65,12 +70,12 @@ class Registry:
             if path.target._meta.label_lower == label
         ]
 
-    def labels_of(self, model: type[Model]) -> list[str]:
-        """The labels that a change of this model's objects is recorded under."""
+    def topics_of(self, model: type[Model]) -> dict[str, type[Model]]:
+        """The labels that a change of this model's objects is recorded under, and their models."""
         known = [(feed.model, feed.topic) for feed in self.feeds.values()]
         targets = [path.target for feed in self.products() for path in feed.paths]
         known += [(target, target._meta.label_lower) for target in targets]
-        return list(dict.fromkeys(label for m, label in known if same_row(model, m)))
+        return {t: m for m, t in known if same_row(model, m) and not is_composite(m)}
 
 
 def _unregistrable(given: object) -> str:

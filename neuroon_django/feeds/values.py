@@ -81,6 +81,13 @@ def cents(amount: Decimal) -> Decimal:
     return rounded or rounded.copy_abs()  # `abs` rounds as the thread does
 
 
+def flag(value: Any) -> bool:
+    """Yes or no, of one value."""
+    if hasattr(value, "all") or isinstance(value, list | tuple | set):
+        raise ValueError("several values where one is expected; write a method that picks one")
+    return bool(value)
+
+
 def quantity(value: Any) -> int:
     """Pieces in stock; below nothing is nothing."""
     return int(max(number(value), Decimal(0)))
@@ -136,6 +143,8 @@ def texts(value: Any) -> list[str]:
         value = str(value).split(",")
     elif hasattr(value, "all"):
         value = members(value)
+    elif isinstance(value, set | frozenset):  # without an order, and another in each process
+        value = sorted(value, key=str)
     items: Iterable[Any] = value if isinstance(value, Iterable) else [value]
     return list(dict.fromkeys(t for item in items if item is not None and (t := line(item))))
 

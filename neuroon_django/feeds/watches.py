@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from neuroon_django.feeds.feed import Feed
+from neuroon_django.feeds.keys import keys_of
 from neuroon_django.feeds.orders import OrderFeed
 from neuroon_django.feeds.paths import Hop, Path, Reads, same_row, spellings
 from neuroon_django.feeds.products import ProductFeed
 from neuroon_django.feeds.registry import registry
 
 Name = tuple[str, Any]  # a model's label and a primary key
+Topics = dict[str, type[Model]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Pointer:
     def read(self, instance: Model) -> tuple[Any, ...]:
         return tuple(getattr(instance, column) for column in self.columns)
 
+    @property
+    def key(self) -> str:
+        """The owner's primary key, as a lookup from the row."""
+        remote = getattr(self.column, "target_field", None)
+        by_key = remote is None or remote.primary_key
+        return str(self.column.attname if by_key else f"{self.column.name}__pk")
+
+    def pointing(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the rows that point to an owner."""
+        if self.generic:
+            kind = {self.generic.content_type_field_name: self.generic.get_content_type()}
+            rows = rows.filter(**kind)
+        return rows.exclude(**{self.column.attname: None})
+
     def names(self, values: Sequence[Any], using: str) -> list[Name]:
         """The owners that these values of the columns stand for."""
         label, value = self.owner._meta.label_lower, values[0]
@@ -60,25 +77,29 @@ class Pointer:
 class Watch:
     """What one sender's signals mean."""
 
-    own: dict[str, None] = field(default_factory=dict)  # the labels of its product feeds
-    orders: dict[str, None] = field(default_factory=dict)  # the labels of its order feeds
-    labels: dict[str, None] = field(default_factory=dict)  # recorded as itself; products hang on it
+    # Labels to record it under, with the models that know it by them:
+    own: Topics = field(default_factory=dict)  # of its product feeds
+    orders: Topics = field(default_factory=dict)  # of its order feeds
+    labels: Topics = field(default_factory=dict)  # its own; products hang on it
     pointers: dict[Pointer, None] = field(default_factory=dict)
     # Products to write down before a delete, since afterwards they cannot be found.
     lost: dict[tuple[ProductFeed[Any], str], None] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
 
-    def names(self, labels: Iterable[str], instance: Model, using: str) -> dict[Name, None]:
-        """The object under these labels, and what it points to."""
-        names: dict[Name, None] = {(label, instance.pk): None for label in labels}
-        for pointer in self.pointers:
-            names.update(dict.fromkeys(pointer.names(pointer.read(instance), using)))
-        return names
+    def owners(self, instance: Model, using: str) -> dict[Name, None]:
+        """What an object points to, as it stands in memory."""
+        names = (pointer.names(pointer.read(instance), using) for pointer in self.pointers)
+        return dict.fromkeys(chain.from_iterable(names))
 
     def add(self, other: Watch) -> None:
         for name in ("own", "orders", "labels", "pointers", "lost"):
             getattr(self, name).update(getattr(other, name))
         self.reads |= other.reads
+
+
+def named(topics: Topics, instance: Model, using: str) -> dict[Name, None]:
+    """An object under these labels."""
+    return {(t, pk): None for t, model in topics.items() for pk in keys_of(model, instance, using)}
 
 
 class Watches:
@@ -96,7 +117,7 @@ class Watches:
     def _watch_own(self, feed: Feed[Any]) -> None:
         watch = self.by_model[feed.model]
         labels = watch.orders if isinstance(feed, OrderFeed) else watch.own
-        labels[feed.topic] = None
+        labels[feed.topic] = feed.model
         watch.reads |= feed.reads()
 
     def _watch(self, feed: ProductFeed[Any], path: Path) -> None:
@@ -109,7 +130,7 @@ class Watches:
             column = hop.target._meta.get_field(hop.field.object_id_field_name)
             self._point(hop.target, Pointer(hop.source, column, hop.field))
         else:
-            watch.labels[hop.target._meta.label_lower] = None
+            watch.labels[hop.target._meta.label_lower] = hop.target
             watch.lost[feed, path.query] = None
         if hop.through:
             self.through[hop.through][hop] = None
@@ -139,5 +160,5 @@ class Watches:
         unknown = [p for p in watch.pointers if not issubclass(model, p.column.model)]
         for pointer in unknown:
             del watch.pointers[pointer]
-        labels = {m._meta.label_lower for m in kin for p in unknown if p in self.by_model[m].pointers}
-        watch.labels.update({label: None for label in sorted(labels) if registry.hanging(label)})
+        known = {m._meta.label_lower: m for m in kin for p in unknown if p in self.by_model[m].pointers}
+        watch.labels.update({label: m for label, m in known.items() if registry.hanging(label)})

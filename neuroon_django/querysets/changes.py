@@ -40,10 +40,10 @@ class ChangeQuerySet(QuerySet["Change"]):
             values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(chunk))
             self._write(f"VALUES {values}", chain.from_iterable(chunk))
 
-    def append_all(self, objects: QuerySet[Any], model: str) -> None:
-        """Name every object of a queryset, in one INSERT … SELECT."""
+    def append_all(self, objects: QuerySet[Any], model: str, key: str = "pk") -> None:
+        """Name every object of a queryset, by that column, in one INSERT … SELECT."""
         if objects.query.is_sliced or objects.query.combinator:
-            self.append((model, pk) for pk in objects.values_list("pk", flat=True))
+            self.append((model, pk) for pk in objects.values_list(key, flat=True))
             return
         named = (
             objects.using(self.db)
@@ -51,7 +51,7 @@ class ChangeQuerySet(QuerySet["Change"]):
             .distinct()
             .values_list(
                 Value(model, output_field=CharField()),
-                Cast("pk", TextField()),
+                Cast(key, TextField()),
                 Value("", output_field=CharField()),
                 Value("", output_field=TextField()),
                 Value(timezone.now(), output_field=DateTimeField()),

@@ -158,7 +158,8 @@ class DeliveryQuerySet(QuerySet[R]):
                 updates[name] = Case(When(newer, then=where), default=updates[name])
         due, since, attempts = [When(newer, then=DbNow())], [When(newer, then=DbNow())], []
         if again:
-            due.append(When(Among("pk", again), then=later(delay)))
+            # Not `later(0)`: SQLite writes its sums with more digits, which compare as later.
+            due.append(When(Among("pk", again), then=later(delay) if delay else DbNow()))
             since.append(When(Among("pk", again), then=F("waiting_since")))
             attempts.append(When(Among("pk", again), then=F("attempts")))
         updates["due_at"] = Case(*due, default=Value(None))

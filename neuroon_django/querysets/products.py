@@ -7,7 +7,7 @@ have them before it gives any out, so renames, swaps and chains end right in one
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,12 @@ class Placement:
     """What a fold has found out about some objects of one model.
 
     `names` maps the primary key (as text) of every object that exists for Neuroon to its external
-    id, "" where it has none that can be used; `gone` are those that do not exist for Neuroon.
+    id: "" where it has none that can be used, None where that cannot be said now. `gone` are those
+    that do not exist for Neuroon.
     """
 
     model: str
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str | None] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
     def keys(self) -> dict[str, str]:
@@ -53,6 +54,12 @@ class Placement:
             pk: key_of(name) if name else waiting_key((self.model, pk))
             for pk, name in self.names.items()
         }
+
+    def keep(self, keys: dict[str, str], rows: Iterable[SyncedProduct]) -> None:
+        """An object whose id cannot be said keeps the row that it has."""
+        for row in rows:
+            if row.model == self.model and self.names.get(row.object_pk, "") is None:
+                keys[row.object_pk] = row.key
 
 
 class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
@@ -69,6 +76,7 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
         owned = Q(Among("object_pk", [*keys, *placed.gone]), model=placed.model)
         found = self.of(shop).filter(owned | Q(Among("key", set(keys.values()))))
         rows = list(found.select_for_update().order_by("pk"))
+        placed.keep(keys, rows)
         asked = keys.keys() | placed.gone
         left = [
             row
@@ -113,10 +121,10 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
             me = (placed.model, pk)
             row, owner = rows.get(key), owners.setdefault(key, me)
             if owner != me:
-                waiting.append(self._waiting(shop, me, owner, placed.names[pk]))
+                waiting.append(self._waiting(shop, me, owner, placed.names[pk] or ""))
                 contested.append(owner)
             elif row is None:
-                fresh.append(self._fresh(shop, me, key, placed.names[pk], lane))
+                fresh.append(self._fresh(shop, me, key, placed.names[pk] or "", lane))
             elif row.model:
                 kept.append(row)
             else:

@@ -50,7 +50,7 @@ def place(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> None
 
     Objects of a model that has no feed (any more) do not exist for Neuroon.
     """
-    names: dict[str, str] = {}
+    names: dict[str, str | None] = {}
     asked = dict.fromkeys(texts)
     if feed := registry.product_feed(label):
         found = feed.pks(asked)
@@ -113,7 +113,8 @@ def _place_hanging(shop: ShopState, label: str, pks: Sequence[str], after: str) 
         place(shop, feed.label, map(str, page), Lane.CHANGES)
         room -= len(page)
         if not room:
-            return f"{mark}:{page[-1]}"
+            last = feed.mark(page[-1])
+            return f"{mark}:{last}" if last else ""
     return ""
 
 

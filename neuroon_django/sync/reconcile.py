@@ -26,8 +26,10 @@ from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.models.gates import PACE
 from neuroon_django.querysets import ProductStatus
 from neuroon_django.querysets.products import key_of
+from neuroon_django.sync.fold import fold_all
 from neuroon_django.sync.parcels import sort
 from neuroon_django.sync.patience import insist
+from neuroon_django.sync.scan import Scan
 
 CHUNK = 500
 
@@ -91,9 +93,18 @@ class Reconciliation:
 
     def mend(self, *, delete: bool) -> int:
         """Make due what has to be sent again and, with `delete`, deleted; how many that is."""
+        if delete and self.found.strays:
+            self._meet_the_catalogue()
         again = [*self.found.lost, *self.found.different]
         due: int = sum(self._rows.filter(pk__in=pks).send_again() for pks in _chunks(again))
         return due + (self.entomb(self.found.strays) if delete else 0)
+
+    def _meet_the_catalogue(self) -> None:
+        """Fold and scan, so that the mirror knows all that the shop has: none of it is a stray."""
+        fold_all(self.shop)
+        scan = Scan.due(self.shop, asked=True)
+        while scan and scan.step():
+            pass
 
     def entomb(self, listed: dict[str, str]) -> int:
         """Make the deletes due of what Neuroon shows and the shop does not have."""

@@ -60,8 +60,8 @@ def _catalogue(shop: ShopState, feed: ProductFeed[Any], *, forget: bool) -> Iter
         owned = SyncedProduct.objects.of(shop).filter(model=feed.label, object_pk__in=names)
         rows = {row.object_pk: row for row in owned}
         for pk, name in names.items():
-            if pk not in rows or rows[pk].external_id != name:
-                rows[pk] = SyncedProduct(model=feed.label, object_pk=pk, external_id=name)
+            if pk not in rows or name not in (None, rows[pk].external_id):
+                rows[pk] = SyncedProduct(model=feed.label, object_pk=pk, external_id=name or "")
         yield from _moves([rows[pk] for pk in names], forget)
 
 

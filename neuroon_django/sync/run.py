@@ -16,11 +16,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from neuroon_django import wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import ApiError
+from neuroon_django.feeds.feed import explained
 from neuroon_django.models import Change, ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
+from neuroon_django.models.gates import MOMENT, backoff
+from neuroon_django.querysets import Lane, ProductStatus, Settlement
 from neuroon_django.sync.fold import fold_all
 from neuroon_django.sync.parcels import Parcel, Removal, TooLate, sort
 from neuroon_django.sync.removals import RemovalVerdicts
@@ -143,7 +146,11 @@ class ProductRun:
         while time.monotonic() < self.until:
             if not (rows := self._claim(Lane.CHANGES, limit) or self._claim(Lane.BULK, limit)):
                 return None
-            found = sort(rows)
+            try:
+                found = sort(rows)
+            except Exception as error:
+                self._put_back(rows, error)
+                continue
             for row, reason in found.rejected:
                 self.verdicts.tell_rejected(row, reason)
             Change.objects.append(found.moved)
@@ -155,6 +162,19 @@ class ProductRun:
                 self._fold()
             self.on_progress(self.tally)
         return None
+
+    def _put_back(self, rows: list[SyncedProduct], error: Exception) -> None:
+        """The shop's database or code failed for these, one of them perhaps: fewer at a time, and
+        the one that is left alone later and later."""
+        self.in_hand = []
+        reason = wire.text_of(explained(error))
+        logger.warning("not_built rows=%d error=%s", len(rows), reason)
+        outcome, alone = Settlement(), len(rows) == 1
+        for row in rows:
+            told: dict[str, Any] = {"status": ProductStatus.PENDING, "last_error": reason}
+            outcome.add(row, again=True, **(told if alone else {}))
+        delay = backoff(rows[0].attempts, MOMENT) if alone else 0
+        SyncedProduct.objects.settle(rows, outcome, delay)
 
     def _pick_removal(self) -> Removal | None:
         if not self.removals:

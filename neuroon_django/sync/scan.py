@@ -8,6 +8,7 @@ live edits, only what differs.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from typing import Any
 
@@ -17,10 +18,13 @@ from django.db.models import Model
 from neuroon_django import wire
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import ProductFeed, registry, speaking
+from neuroon_django.feeds.feed import explained
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.querysets import Lane, ProductStatus
 from neuroon_django.sync.fold import place
 from neuroon_django.sync.parcels import refused_digest
+
+logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
 RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
@@ -90,15 +94,17 @@ class Scan:
 
     def _shop_page(self, feed: ProductFeed[Any], after: str) -> str:
         """Products after that key, compared; returns the page's last key, "" at the end."""
-        queryset = feed.present().order_by("pk")
-        if after:
-            queryset = queryset.filter(pk__gt=feed.pk_of(after))
+        try:
+            queryset = feed.beyond(feed.present(), after)
+        except Exception as error:  # its own get_queryset(); the other feeds are scanned
+            logger.warning("not_scanned feed=%s error=%s", feed.label, explained(error))
+            return ""
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
             return ""
         self.seen += len(pks)
         self._place(feed.label, self._differing(feed, pks))
-        return str(pks[-1])
+        return feed.mark(pks[-1])
 
     def _differing(self, feed: ProductFeed[Any], pks: list[Any]) -> list[str]:
         """Those whose payload is not the one last accepted or refused; the unknown are not built."""
@@ -126,7 +132,11 @@ class Scan:
         feed = registry.product_feed(label)
         if feed is None:
             return set()
-        there = feed.present().filter(pk__in=list(feed.pks(texts).values()))
+        try:
+            present = feed.present()
+        except Exception:  # nobody is taken for gone who cannot be looked for
+            return texts
+        there = present.filter(pk__in=list(feed.pks(texts).values()))
         return set(map(str, there.values_list("pk", flat=True)))
 
     def _place(self, label: str, pks: list[str]) -> None:

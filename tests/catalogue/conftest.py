@@ -19,17 +19,17 @@ from tests.shop.models import Item
 @pytest.fixture
 def use_feeds() -> Iterator[Callable[..., None]]:
     """Swap the registered feeds, given as pairs of model and class, and listen to their models."""
-    feeds, closed = registry.feeds, registry.closed
+    feeds, closed, unusable = registry.feeds, registry.closed, registry.unusable
 
     def swap(*pairs: tuple[type[Model], type]) -> None:
-        registry.feeds, registry.closed = {}, False
+        registry.feeds, registry.closed, registry.unusable = {}, False, []
         for model, feed in pairs:
             registry.add(model, feed)
         registry.closed = True
         receivers.connect()
 
     yield swap
-    registry.feeds, registry.closed = feeds, closed
+    registry.feeds, registry.closed, registry.unusable = feeds, closed, unusable
     receivers.connect()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
+from typing import ClassVar
 
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
@@ -219,3 +220,132 @@ class Voucher(models.Model):
     key = models.CharField(primary_key=True, max_length=50)
     title = models.CharField(max_length=50)
     maker = models.ForeignKey(Maker, models.SET_NULL, null=True)
+
+
+# What rarer shops have
+
+
+class Gross(models.Model):
+    """A price that the database works out."""
+
+    code = models.CharField(max_length=50)
+    net = models.IntegerField(default=1)
+    gross = models.GeneratedField(
+        expression=models.F("net") * 2, output_field=models.IntegerField(), db_persist=True
+    )
+
+
+class NotDeleted(models.Manager[models.Model]):
+    """Rows that were not deleted softly."""
+
+    def get_queryset(self) -> models.QuerySet[models.Model]:
+        return super().get_queryset().filter(deleted=False)
+
+
+class SoftTag(models.Model):
+    name = models.CharField(max_length=50)
+    deleted = models.BooleanField(default=False)
+
+    objects = NotDeleted()
+    everything: ClassVar[models.Manager[SoftTag]] = models.Manager()
+
+
+class RankedTag(models.Model):
+    name = models.CharField(max_length=50)
+    position = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+
+
+class Soft(models.Model):
+    """A product that is deleted softly."""
+
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=50)
+    deleted = models.BooleanField(default=False)
+    tags = models.ManyToManyField(SoftTag)
+    ranked = models.ManyToManyField(RankedTag)
+
+    objects = NotDeleted()
+    everything: ClassVar[models.Manager[Soft]] = models.Manager()
+
+
+class SoftOffer(models.Model):
+    soft = models.ForeignKey(Soft, models.CASCADE, related_name="offers")
+    tag = models.ForeignKey(SoftTag, models.CASCADE)
+
+
+class Rated(models.Model):
+    """What hangs on a product by a key of two columns."""
+
+    pk = models.CompositePrimaryKey("soft", "source")
+    soft = models.ForeignKey(Soft, models.CASCADE, related_name="ratings")
+    source = models.IntegerField()
+    stars = models.IntegerField(default=1)
+
+
+class Tenanted(models.Model):
+    """A product with a key of two columns."""
+
+    pk = models.CompositePrimaryKey("tenant", "number")
+    tenant = models.IntegerField()
+    number = models.IntegerField()
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=50)
+
+
+class Ebook(Product):
+    """A child with a key of its own."""
+
+    isbn = models.CharField(max_length=20, primary_key=True)
+    product_ptr = models.OneToOneField(Product, models.CASCADE, parent_link=True)
+
+
+class Attached(models.Model):
+    """A product whose text stands on whatever it is attached to."""
+
+    code = models.CharField(max_length=50)
+    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    object_id = models.PositiveBigIntegerField()
+    subject = GenericForeignKey()
+
+
+class StrictField(models.CharField):  # type: ignore[type-arg]
+    """As enum and encrypted fields do: a stored value that it cannot read is an error."""
+
+    def from_db_value(self, value: str, expression: object, connection: object) -> str:
+        if value == "broken":
+            raise ValueError("'broken' is not a valid grade")
+        return value
+
+
+class Coded(models.Model):
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=50)
+    grade = StrictField(max_length=20, default="a")
+
+
+class Heading(models.Model):
+    a = models.IntegerField()
+    b = models.IntegerField()
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        unique_together = [("a", "b")]
+
+
+class Pointing(models.Model):
+    """A relation without a column of its own."""
+
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=50)
+    a = models.IntegerField()
+    b = models.IntegerField()
+    heading = models.ForeignObject(
+        Heading,
+        models.DO_NOTHING,
+        from_fields=["a", "b"],
+        to_fields=["a", "b"],
+        related_name="pointing",
+    )

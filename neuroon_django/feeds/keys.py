@@ -1,0 +1,59 @@
+"""Keys: what a change row names an object by, and how that text becomes a key again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import BigIntegerField, CompositePrimaryKey, Model, QuerySet
+
+
+def keys_of(model: type[Model], instance: Model, using: str) -> list[Any]:
+    """The key by which a model knows an object of its kin, since a child's own may be another.
+
+    A parent's instance that is no such child has none.
+    """
+    if isinstance(instance, model._meta.concrete_model or model):
+        return [getattr(instance, model._meta.pk.attname)]
+    if shares_key(model, type(instance)):
+        return [instance.pk]
+    column = type(instance)._meta.pk.attname  # which a child inherits
+    children = model._base_manager.using(using).filter(**{column: instance.pk})
+    return list(children.values_list("pk", flat=True))
+
+
+def rows_of(model: type[Model], rows: QuerySet[Any]) -> tuple[QuerySet[Any], str]:
+    """The same rows with the column of the key by which a model knows them."""
+    if issubclass(rows.model, model._meta.concrete_model or model):
+        return rows, model._meta.pk.attname
+    if shares_key(model, rows.model):
+        return rows, "pk"
+    column = f"{rows.model._meta.pk.attname}__in"
+    return model._base_manager.using(rows.db).filter(**{column: rows.values("pk")}), "pk"
+
+
+def shares_key(child: type[Model], parent: type[Model]) -> bool:
+    """Whether a child's key is its parent's, as it is unless the shop declares another."""
+    key: Any = child._meta.pk
+    while key.remote_field and key.model._meta.concrete_model is not parent._meta.concrete_model:
+        key = key.target_field
+    return bool(key.model._meta.concrete_model is parent._meta.concrete_model)
+
+
+def is_composite(model: type[Model]) -> bool:
+    """Whether a row's key is several columns, which no change row has room for."""
+    return isinstance(model._meta.pk, CompositePrimaryKey)
+
+
+def pks_of(model: type[Model], texts: Iterable[str]) -> dict[str, Any]:
+    """Primary keys by their text; texts that are no key of this model are left out."""
+    keys: dict[str, Any] = {}
+    for text in texts:
+        try:
+            pk = model._meta.pk.to_python(text)
+        except (ValidationError, ValueError, TypeError):  # the last two of shops' own fields
+            continue
+        if not isinstance(pk, int) or abs(pk) <= BigIntegerField.MAX_BIGINT:  # SQLite takes no more
+            keys[str(pk)] = pk
+    return keys
