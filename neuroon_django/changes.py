@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 from celery import Task, current_app
 from django.db import transaction
@@ -141,20 +140,18 @@ def wake_after_commit(task: AnyTask) -> None:
         if connection.get_autocommit():
             publisher.notify(task)
         return
-    notify, hooks = _notify(task), connection.run_on_commit
-    if _hooked.get(connection, {}).get(task) is not hooks:
+    # The list of hooks that each task's is in; Django makes a new list whenever it takes any out.
+    hooks, hooked = connection.run_on_commit, vars(connection).setdefault("neuroon_hooked", {})
+    if hooked.get(id(task)) is not hooks:
+        notify = _notify(task)
         if all(hook is not notify for _, hook, _ in hooks):
             hooks.append((set(), notify, True))
-        _hooked.setdefault(connection, {})[task] = hooks
+        hooked[id(task)] = hooks
 
 
 @cache
 def _notify(task: AnyTask) -> Callable[[], None]:
     return lambda: publisher.notify(task)
-
-
-# The list of hooks in which a connection has each task's; Django makes a new list for each change.
-_hooked: WeakKeyDictionary[Any, dict[AnyTask, list[Any]]] = WeakKeyDictionary()
 
 
 def _has_workers() -> bool:

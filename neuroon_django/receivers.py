@@ -94,9 +94,9 @@ class Receivers:
         unread = update_fields is not None and not watch.reads.any_of(update_fields)
         if unread or not recording(using):
             return
-        if names := named(watch.own | watch.labels, instance, using) | watch.owners(instance, using):
+        if names := named(watch.topics, instance, using) | watch.owners(instance, using):
             record(names)
-        if orders := named(watch.orders, instance, using):
+        if watch.orders and (orders := named(watch.orders, instance, using)):
             record(orders, task=flush_conversions, clicked=clicks.current.get())
 
     def deleted(self, sender: Any, instance: Model, using: str, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ from neuroon_django.conf import NAMES
 from neuroon_django.feeds import registry
 from neuroon_django.middleware import ClickAttributionMiddleware
 from neuroon_django.schedules import beat_schedule
-from tests.shop.models import Order, Product
+from tests.shop.models import Attached, Order, Product, Tenanted
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
 ROOT = Path(__file__).parent.parent
@@ -610,6 +610,76 @@ def test_two_feeds_for_one_model(monkeypatch):
 class Elsewhere:
     def db_for_write(self, model: type, **hints: object) -> str | None:
         return "other" if model is Order else None
+
+
+REQUIRED = {
+    "external_id": "pk",
+    "name": Value("name"),
+    "price": Value(1),
+    "url": Value("https://mystore.com/"),
+    "currency": Value("EUR"),
+}
+QUERYSETS = {
+    "sliced": lambda feed: Product.objects.order_by("pk")[:1000],
+    "a union": lambda feed: Product.objects.filter(sku="A").union(Product.objects.filter(sku="B")),
+    "less than it reads": lambda feed: Product.objects.only("sku", "title"),
+}
+
+
+@pytest.mark.parametrize("how", QUERYSETS)
+def test_a_queryset_that_cannot_be_worked_with(monkeypatch, how):
+    feed = type("Feed", (CatalogueFeed,), {"get_queryset": QUERYSETS[how]})
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    [(id, message, hint)] = told()
+    assert id == "neuroon.E004"
+    assert message.startswith("Feed: get_queryset() cannot be filtered and joined: ")
+    assert hint.startswith("Return one without slices, unions, and only() or defer()")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("category", "title", ("neuroon.W012", "Did you mean categories?")),
+        ("image", "title", ("neuroon.W012", "Did you mean image_url?")),
+        ("stock", "views", ("neuroon.W012", "Did you mean stock_quantity?")),
+        ("quantity", "views", ("neuroon.W012", "Did you mean stock_quantity?")),
+        ("sale", "views", ("neuroon.W012", "Did you mean sale_price?")),
+        ("stock", lambda self, product: 1, None),  # a helper of the shop's own
+        ("related", lambda self, product: None, ("neuroon.E011", "Give it another name.")),
+        ("load", lambda self: None, ("neuroon.E011", "Give it another name.")),
+        ("label", "title", ("neuroon.E011", "Give it another name.")),
+    ],
+    ids=str,
+)
+def test_names_that_nobody_reads_or_the_app_uses(monkeypatch, name, value, expected):
+    feed = type("Feed", (ProductFeed,), REQUIRED | {name: value})
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    assert [(id, hint) for id, _message, hint in told()] == ([expected] if expected else [])
+
+
+def test_a_lookup_over_what_cannot_be_joined(monkeypatch):
+    feed = type("Feed", (ProductFeed,), REQUIRED | {"name": "subject__name"})
+    monkeypatch.setitem(registry.feeds, "shop.attached", feed(Attached))
+    assert told() == [
+        (
+            "neuroon.W015",
+            'Feed: "subject__name" takes a query per product, and "subject" is not watched.',
+            "Prefetch it in get_queryset(), and call mark_changed() where it changes.",
+        )
+    ]
+
+
+def test_a_composite_primary_key(monkeypatch):
+    monkeypatch.setattr(registry, "closed", False)
+    monkeypatch.setattr(registry, "unusable", [])
+    registry.add(Tenanted, type("Feed", (ProductFeed,), REQUIRED))
+    assert told() == [
+        (
+            "neuroon.E009",
+            "Feed: Tenanted has a composite primary key.",
+            "Register a model with a primary key of one column; this one is left out.",
+        )
+    ]
 
 
 def test_law_16_models_in_several_databases(settings):

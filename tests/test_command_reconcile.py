@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from neuroon_django import wire
+from neuroon_django import muted, wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState, SyncedProduct
@@ -144,6 +144,21 @@ def test_nothing_is_deleted_before_the_catalogue_was_sent(neuroon):
     _out, failed = neuroon_reconcile("--fix")
     assert "the catalogue was never sent from here" in str(failed)
     assert {"X-1", "X-2", "X-3"} <= neuroon.products.keys()
+
+
+def test_law_07_what_the_shop_has_is_no_stray(twelve):
+    """A backup was restored: the mirror forgot a product that an import then brought back."""
+    with muted():
+        Product.objects.get(sku="P-01").delete()
+        SyncedProduct.objects.filter(external_id="P-01").delete()
+        make_product("P-01")
+    stray(twelve, "X-1")
+    out, failed = neuroon_reconcile("--fix")
+    assert failed is None
+    assert "Only at Neuroon: P-01" in out
+    assert [r.path.rpartition("/")[2] for r in twelve.requests if r.method == "DELETE"] == ["X-1"]
+    assert "P-01" in twelve.products
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
 
 
 def test_a_list_that_shifts_while_it_is_read_loses_nobody(neuroon):

@@ -41,13 +41,14 @@ def _feed(feed: Feed[Any]) -> Iterator[CheckMessage]:
             _("It must work at start-up, without a query."),
         )
         return
-    wrong = [*_lookups(feed, known), *_lists(feed), *_relations(feed)]
-    yield from wrong or _workable(feed)
+    found = [*_lookups(feed, known), *_lists(feed), *_relations(feed), *misspelt(feed)]
+    yield from found
+    if not any(message.is_serious() for message in found):
+        yield from _workable(feed)
     yield from _unfollowed(feed)
     yield from _ignored(feed)
     yield from _key(feed)
     yield from required(feed)
-    yield from misspelt(feed)
 
 
 def _annotations(feed: Feed[Any]) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
@@ -86,10 +86,17 @@ class Watch:
     lost: dict[tuple[ProductFeed[Any], str], None] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
 
+    @cached_property
+    def topics(self) -> Topics:
+        """What its saves are recorded under, but for orders."""
+        return self.own | self.labels
+
     def owners(self, instance: Model, using: str) -> dict[Name, None]:
         """What an object points to, as it stands in memory."""
-        names = (pointer.names(pointer.read(instance), using) for pointer in self.pointers)
-        return dict.fromkeys(chain.from_iterable(names))
+        names: dict[Name, None] = {}
+        for pointer in self.pointers:
+            names.update(dict.fromkeys(pointer.names(pointer.read(instance), using)))
+        return names
 
     def add(self, other: Watch) -> None:
         for name in ("own", "orders", "labels", "pointers", "lost"):

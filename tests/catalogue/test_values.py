@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import decimal
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -261,6 +264,30 @@ def reason(**entries: object) -> str:
     with pytest.raises(InvalidProduct) as caught:
         payload(**entries)
     return str(caught.value)
+
+
+def test_law_12_a_set_has_one_order_in_every_process():
+    """Python salts the hashes of texts."""
+    code = (
+        "from neuroon_django.feeds.values import texts; print(texts({'red', 'green', 'blue', 'black'}))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert told == {"['black', 'blue', 'green', 'red']\n"}
+
+
+@pytest.mark.parametrize("several", [[False], (True,), {False}, Item.objects])
+def test_in_stock_is_one_value(several):
+    told = "in stock: several values where one is expected; write a method that picks one"
+    assert reason(in_stock=lambda feed, item: several) == told
 
 
 def test_what_is_none_or_empty_is_left_out():
