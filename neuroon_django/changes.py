@@ -25,6 +25,7 @@ from neuroon_django import clicks
 from neuroon_django.conf import conf
 from neuroon_django.feeds import ORDER, OrderFeed, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
+from neuroon_django.feeds.watches import Pointer
 from neuroon_django.models import Change
 from neuroon_django.sync import unseen
 from neuroon_django.tasks import flush_conversions, flush_products, wake
@@ -67,6 +68,20 @@ def record(
 def record_all(objects: QuerySet[Any], label: str, key: str = "pk") -> None:
     """The same for every object of a queryset, in one statement."""
     Change.objects.append_all(objects, label, key)
+    wake_after_commit(task_for(label))
+
+
+def record_owner(pointer: Pointer, instance: Model, using: str) -> None:
+    """The same for what a row points to, whatever stands in memory: it may hold less, or another."""
+    label, column = pointer.owner._meta.label_lower, pointer.column
+    for key in keys_of(column.model, instance, using):
+        if pointer.by_key and not is_composite(column.model):
+            Change.objects.append_owner(label, column, key, **pointer.kind)
+        else:
+            stored = column.model._base_manager.filter(pk=key).exclude(**{column.attname: None})
+            Change.objects.append_all(
+                stored, label, column.attname if pointer.by_key else f"{column.name}__pk"
+            )
     wake_after_commit(task_for(label))
 
 

@@ -19,7 +19,7 @@ from django.db.models.signals import (
 )
 
 from neuroon_django import clicks
-from neuroon_django.changes import record, record_all, recording
+from neuroon_django.changes import record, record_all, record_owner, recording
 from neuroon_django.feeds.paths import Hop
 from neuroon_django.feeds.watches import Name, Pointer, Watch, Watches, named
 from neuroon_django.tasks import flush_conversions
@@ -109,9 +109,8 @@ class Receivers:
         if not recording(using):
             return
         watch = self.watches[sender]
-        stored = sender._base_manager.filter(pk=instance.pk)  # memory may hold less, or another owner
         for pointer in watch.pointers:
-            record_all(pointer.pointing(stored), pointer.owner._meta.label_lower, pointer.key)
+            record_owner(pointer, instance, using)
         for feed, query in watch.lost:
             hanging = feed.model._base_manager.filter(**{f"{query}__pk": instance.pk})
             record_all(hanging, feed.label)

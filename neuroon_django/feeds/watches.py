@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from neuroon_django.feeds.feed import Feed
 from neuroon_django.feeds.keys import keys_of
@@ -48,27 +48,27 @@ class Pointer:
         return tuple(getattr(instance, column) for column in self.columns)
 
     @property
-    def key(self) -> str:
-        """The owner's primary key, as a lookup from the row."""
+    def by_key(self) -> bool:
+        """Whether the column holds the owner's primary key."""
         remote = getattr(self.column, "target_field", None)
-        by_key = remote is None or remote.primary_key
-        return str(self.column.attname if by_key else f"{self.column.name}__pk")
+        return remote is None or bool(remote.primary_key)
 
-    def pointing(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of the rows that point to an owner."""
-        if self.generic:
-            kind = {self.generic.content_type_field_name: self.generic.get_content_type()}
-            rows = rows.filter(**kind)
-        return rows.exclude(**{self.column.attname: None})
+    @property
+    def kind(self) -> dict[str, Any]:
+        """What another column has to hold: of a generic relation, the content type."""
+        if not self.generic:
+            return {}
+        field = self.column.model._meta.get_field(self.generic.content_type_field_name)
+        return {field.column: self.generic.get_content_type().pk}
 
     def names(self, values: Sequence[Any], using: str) -> list[Name]:
         """The owners that these values of the columns stand for."""
         label, value = self.owner._meta.label_lower, values[0]
         if value is None or (self.generic and values[1] != self.generic.get_content_type().pk):
             return []
-        remote = getattr(self.column, "target_field", None)
-        if remote is None or remote.primary_key:
+        if self.by_key:
             return [(label, value)]
+        remote = self.column.target_field
         owners = remote.model._base_manager.using(using).filter(**{remote.attname: value})
         return [(label, pk) for pk in owners.values_list("pk", flat=True)]
 

@@ -40,6 +40,20 @@ class ChangeQuerySet(QuerySet["Change"]):
             values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(chunk))
             self._write(f"VALUES {values}", chain.from_iterable(chunk))
 
+    def append_owner(self, model: str, column: Any, key: Any, **also: Any) -> None:
+        """Name what one row points to as it is stored, by the INSERT that reads its column.
+
+        `also` are further columns and the values that they must have.
+        """
+        connection = connections[self.db]
+        quote, owner = connection.ops.quote_name, column.model._meta
+        where = {owner.pk.column: owner.pk.get_db_prep_value(key, connection)} | also
+        tests = " AND ".join([f"{quote(name)} = %s" for name in where])
+        value, text = quote(column.column), TextField().cast_db_type(connection)
+        source = f"SELECT %s, CAST({value} AS {text}), '', '', %s FROM {quote(owner.db_table)}"
+        params = [model, self._stamp(), *where.values()]
+        self._write(f"{source} WHERE {tests} AND {value} IS NOT NULL", params)
+
     def append_all(self, objects: QuerySet[Any], model: str, key: str = "pk") -> None:
         """Name every object of a queryset, by that column, in one INSERT … SELECT."""
         if objects.query.is_sliced or objects.query.combinator:
