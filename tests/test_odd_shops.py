@@ -14,6 +14,7 @@ from django.db.models import F, Model, Prefetch, QuerySet, Value
 
 from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
 from neuroon_django.feeds import registry
+from neuroon_django.management import steps
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.sync.fold import _mark
 from tests.catalogue.conftest import item_feed, use_feeds, use_items  # noqa: F401
@@ -308,6 +309,14 @@ def test_law_08_one_order_holds_no_other_up(neuroon, flush_orders, use_feeds, tr
     assert set(neuroon.conversions) == {"good"}
     reason = Conversion.objects.exclude(status="sent").get().last_error
     assert reason
+
+
+def test_the_steps_of_verify_tell_an_order_that_cannot_be_read(use_feeds):  # noqa: F811
+    use_feeds((Item, item_feed()), (Coded, order_feed(order_id="code")))
+    Coded.objects.create(code="bad", grade="broken")
+    step = next(step for step in steps.feeds() if "shop.coded" in step.text)
+    assert step.verdict == "warning"
+    assert "cannot be read: 'broken' is not a valid grade" in step.text
 
 
 # Columns that decide what is read, and are not read

@@ -130,15 +130,15 @@ def _order_feed(feed: OrderFeed[Any]) -> Step:
     name = type(feed).__name__
     pks = list(feed.get_queryset().order_by("-pk").values_list("pk", flat=True)[:BATCH])
     loaded = feed.load(pks)
-    orders = [loaded[str(pk)] for pk in pks if str(pk) in loaded]
+    orders = {pk: loaded[str(pk)] for pk in pks if str(pk) in loaded}
     if not orders:
         return Step("feeds", "ok", _("%s: the shop has no order yet") % name)
-    pk = orders[0].pk
+    pk = next(iter(orders))
     try:
         with speaking():
-            order = next((order for order in orders if feed.value("is_paid", order)), orders[0])
-            pk, lines = order.pk, conversions.lines_of(feed, order)
-            body = conversions.build(feed, order, lines, Clicked())
+            pk = next((pk for pk, order in orders.items() if feed.value("is_paid", order)), pk)
+            lines = conversions.lines_of(feed, orders[pk])
+            body = conversions.build(feed, orders[pk], lines, Clicked())
     except InvalidProduct as invalid:
         todo = _(
             "Look at that method or lookup of %s, or at the order; after the fix run "
