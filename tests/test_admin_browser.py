@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from playwright import sync_api as playwright
 
-from neuroon_django.exceptions import KeyRefused
+from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
 from tests.shop.models import Order
@@ -162,3 +162,13 @@ def test_without_any_permission_there_is_nothing_to_see(shop, open_as):
     for name in ("shopstate", "syncedproduct", "conversion"):
         answer = page.goto(page.url.partition("/admin/")[0] + f"/admin/neuroon_django/{name}/")
         assert answer.status == 403
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_wait_that_neuroon_asked_for_is_told(shop, open_as, scheme):
+    error = RateLimited("slow", method="POST", path="/sync", status=429, retry_after=3_000)
+    shop.failed("products", error)
+    page = open_as("/admin/neuroon_django/shopstate/", *READER, scheme=scheme)
+    assert "products: Neuroon asked to wait" in page.inner_text(".neuroon-banner")
+    assert page.errors == []
+    keep(page, f"wait-{scheme}")
