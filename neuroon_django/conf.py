@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import idna
 from django.conf import settings
-from django.utils.encoding import iri_to_uri, punycode
+from django.utils.encoding import iri_to_uri
 
 from neuroon_django import wire
 
@@ -38,8 +39,10 @@ def ascii_address(url: str) -> str:
     if url.isascii():
         return url
     try:
-        host = urlsplit(url).netloc
-        return str(iri_to_uri(url.replace(host, punycode(host), 1)))
+        netloc = urlsplit(url).netloc
+        host, colon, port = netloc.partition(":")
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        return str(iri_to_uri(url.replace(netloc, host + colon + port, 1)))
     except ValueError:  # a host that cannot be one; the checks tell
         return url
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.signals import (
     m2m_changed,
     post_delete,
@@ -74,10 +74,12 @@ class Receivers:
         moving = [p for p in pointers if not update_fields or p.stands_in(update_fields)]
         if _is_new(instance, raw) or not moving or not recording(using):
             return
-        stored = sender._base_manager.using(using).filter(pk=instance.pk)
+        # Of no manager, since what one joins or sorts by cannot be locked.
+        stored: QuerySet[Any] = QuerySet(sender, using=using).filter(pk=instance.pk).order_by()
         if connections[using].in_atomic_block and not instance._state.adding:
-            # The save waits for this row anyway; MariaDB would lock the gap of one that is not there.
-            stored = stored.select_for_update()
+            # As the save itself will, so that nobody waits who would not wait for that.
+            no_key = connections[using].features.has_select_for_no_key_update
+            stored = stored.select_for_update(no_key=no_key)
         names: dict[Name, None] = {}
         for pointer in moving:
             for old in stored.values_list(*pointer.columns):

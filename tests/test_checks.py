@@ -669,6 +669,32 @@ def test_a_lookup_over_what_cannot_be_joined(monkeypatch):
     ]
 
 
+def test_a_lookup_over_what_the_shop_prefetches_itself(monkeypatch):
+    def prefetched(feed):
+        return Attached.objects.prefetch_related("subject")
+
+    own = {"name": "subject__name", "get_queryset": prefetched}
+    feed = type("Feed", (ProductFeed,), REQUIRED | own)
+    monkeypatch.setitem(registry.feeds, "shop.attached", feed(Attached))
+    assert told() == []
+
+
+def test_the_shops_properties_are_not_run(monkeypatch):
+    def rates(feed):
+        raise ValueError("relation shop_rate does not exist")
+
+    own = {"rates": property(rates), "model": Product}
+    feed = type("Feed", (ProductFeed,), REQUIRED | own)
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    assert told() == []
+
+
+def test_what_orders_have_no_entry_for_is_not_advised(monkeypatch):
+    feed = type("Feed", (CheckoutFeed,), {"quantity": "total"})
+    monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
+    assert told() == []
+
+
 def test_a_composite_primary_key(monkeypatch):
     monkeypatch.setattr(registry, "closed", False)
     monkeypatch.setattr(registry, "unusable", [])

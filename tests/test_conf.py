@@ -25,6 +25,8 @@ def test_none_and_an_empty_text_are_not_set(settings, name, value):
         ("https://müller.de/", "https://xn--mller-kva.de"),
         ("https://MÜLLER.de:8443", "https://xn--mller-kva.de:8443"),
         ("https://магазин.рф/каталог", "https://xn--80aairftm.xn--p1ai/%D0%BA%D0%B0%D1%82%D0%B0%D0%BB%D0%BE%D0%B3"),
+        ("https://straße.de", "https://xn--strae-oqa.de"),
+        ("https://βόλος.gr", "https://xn--nxasmm1c.gr"),
         ("https://mystore.com/", "https://mystore.com"),
     ],
 )  # fmt: skip

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F, Model, Prefetch, QuerySet, Value
+from django.utils import timezone
 
 from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.products import MANY
 from neuroon_django.management import steps
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.sync import fold_all
 from neuroon_django.sync.fold import _mark
 from tests.catalogue.conftest import item_feed, use_feeds, use_items  # noqa: F401
 from tests.shop.models import (
+    Batch,
     Coded,
     Ebook,
     Gadget,
@@ -36,7 +41,7 @@ from tests.shop.models import (
     SoftTag,
     Tenanted,
 )
-from tests.threads import elsewhere
+from tests.threads import PATIENCE, elsewhere, side_by_side
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,6 +148,43 @@ def test_law_01_a_shop_may_commit_by_hand(use_items):  # noqa: F811
         transaction.rollback()
         transaction.set_autocommit(True)
     assert Change.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_law_01_two_that_refer_to_each_others_rows(use_items):  # noqa: F811
+    use_items(depends_on=["offers"])
+    item = Item.objects.create(code="A", title="A")
+    one, two = (Offer.objects.create(item=item, name=name) for name in "xy")
+    between = threading.Barrier(2)
+
+    def work(mine: Offer, other: Offer) -> None:
+        with transaction.atomic():
+            Offer.objects.get(pk=mine.pk).save()
+            between.wait(PATIENCE)
+        Batch.objects.create(offer_id=other.pk, name="line")
+
+    side_by_side(lambda: work(one, two), lambda: work(two, one))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others lock referred rows themselves")
+def test_law_01_who_saves_keeps_no_reference_out(use_items):  # noqa: F811
+    use_items(depends_on=["offers"])
+    offer = Offer.objects.create(item=Item.objects.create(code="A", title="A"), name="x")
+    with transaction.atomic():
+        Offer.objects.get(pk=offer.pk).save()
+        side_by_side(lambda: Batch.objects.create(offer_id=offer.pk, name="line"))
+
+
+def test_law_01_rows_sorted_by_a_nullable_relation_are_saved(use_items, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(Offer._meta, "ordering", ["seller__name"])
+    use_items(depends_on=["offers"])
+    a, b = (Item.objects.create(code=code, title=code) for code in "AB")
+    offer = a.offers.create(name="x")
+    recorded()
+    with transaction.atomic():
+        offer.item = b
+        offer.save()
+    assert recorded() == {("shop.item", str(a.pk)), ("shop.item", str(b.pk))}
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
@@ -285,6 +327,101 @@ def test_law_08_a_feed_whose_queryset_raises_holds_no_other_up(neuroon, flush, u
     assert SyncedProduct.objects.get(external_id="m").last_error.startswith(
         "cannot be read: RuntimeError: no"
     )
+
+
+def test_law_02_a_scan_that_left_a_feed_out_is_not_over(neuroon, flush, use_feeds):  # noqa: F811
+    down = [True]
+
+    def sometimes(feed: Any) -> QuerySet[Item]:
+        if down[0]:
+            raise ConnectionError("the cache is down")
+        return Item.objects.all()
+
+    use_feeds((Coded, item_feed()), (Item, item_feed(get_queryset=sometimes)))
+    with muted():
+        Coded.objects.create(code="C", title="C")
+        Item.objects.create(code="A", title="A")
+    flush()
+    assert set(neuroon.products) == {"C"}
+    assert ShopState.current().scanned_at is None
+    down[0] = False
+    flush()
+    assert set(neuroon.products) == {"C", "A"}
+    assert ShopState.current().scanned_at is not None
+
+
+@contextmanager
+def not_migrated(table: str, column: str) -> Iterator[None]:
+    """As between a deployment and its migration."""
+
+    def rename(old: str, new: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
+
+    rename(column, "away")
+    try:
+        yield
+    finally:
+        rename("away", column)
+
+
+def test_law_08_a_missing_migration_is_no_products_fault(neuroon, flush, use_items):  # noqa: F811
+    use_items()
+    for code in "ABCDEFGH":
+        Item.objects.create(code=code, title="a")
+    flush()
+    for item in Item.objects.all():
+        item.title = "b"
+        item.save()
+    fold_all(ShopState.current())
+    with not_migrated("shop_item", "title"), pytest.raises(DatabaseError):
+        flush()
+    assert not SyncedProduct.objects.filter(status="rejected").exists()
+    assert SyncedProduct.objects.filter(due_at__lte=timezone.now()).count() == 8 - 3
+    flush()
+    assert {product["name"] for product in neuroon.products.values()} == {"b"}
+
+
+def test_law_08_nor_an_orders(neuroon, flush_orders, use_feeds):  # noqa: F811
+    use_feeds((Order, order_feed(order_id="number")))
+    shopping(lambda: Order.objects.create(number="1", total=1))
+    with not_migrated("shop_order", "currency"), pytest.raises(DatabaseError):
+        flush_orders()
+    end_leases()
+    flush_orders()
+    assert set(neuroon.conversions) == {"1"}
+
+
+def test_law_08_queries_that_all_fail_are_no_products_fault(use_items):  # noqa: F811
+    asked: list[str] = []
+
+    def external_id(feed: Any, item: Item) -> str:
+        asked.append(item.code)
+        raise OperationalError("canceling statement due to statement timeout")
+
+    use_items(external_id=external_id)
+    Item.objects.bulk_create([Item(code=str(n), title="t") for n in range(300)])
+    with pytest.raises(OperationalError):
+        registry.products()[0].names(Item.objects.values_list("pk", flat=True))
+    assert len(asked) == MANY + 1
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="others keep a deadlock's victim's savepoint")
+def test_law_02_a_deadlocks_victim_folds_again(use_items):  # noqa: F811
+    asked: list[str] = []
+
+    def external_id(feed: Any, item: Item) -> str:
+        asked.append(item.code)
+        if len(asked) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        return item.code
+
+    use_items(external_id=external_id)
+    Item.objects.create(code="A", title="A")
+    fold_all(ShopState.current())
+    assert SyncedProduct.objects.get().external_id == "A"
 
 
 def order_feed(**entries: object) -> type:

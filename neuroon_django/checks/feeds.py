@@ -74,11 +74,13 @@ def _workable(feed: Feed[Any]) -> Iterator[CheckMessage]:
 
 def _unfollowed(feed: Feed[Any]) -> Iterator[CheckMessage]:
     """Lookups over what is a relation, but none that can be joined: a generic foreign key, say."""
+    own = feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
+    prefetched = {getattr(lookup, "prefetch_to", lookup) for lookup in own}
     for entry in feed.plan.values():
         hops, rest = walk(feed.model, entry.path)
         end = hops[-1].target if hops else feed.model
         relations = [field.name for field in end._meta.get_fields() if field.is_relation]
-        if len(rest) > 1 and rest[0] in relations:
+        if len(rest) > 1 and rest[0] in relations and not (rest[0] in prefetched and not hops):
             told = {"feed": type(feed).__name__, "path": entry.path, "part": rest[0]}
             yield Warning(
                 _('%(feed)s: "%(path)s" takes a query per product, and "%(part)s" is not watched.')

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from inspect import getattr_static
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
+from django.db.models import Value
 from django.utils.translation import gettext as _
 
 from neuroon_django.feeds import Feed, OrderFeed, ProductFeed
@@ -66,7 +68,7 @@ def misspelt(feed: Feed[Any]) -> Iterator[CheckMessage]:
     ours = {name for name in [*dir(base), "model", "label"] if name[0] != "_"} - {*right}
     own = own_names(feed)
     for name in own:
-        if name in ours:
+        if name in ours and not (name == "model" and getattr_static(type(feed), name) is feed.model):
             yield error(
                 feed,
                 "neuroon.E011",
@@ -74,7 +76,9 @@ def misspelt(feed: Feed[Any]) -> Iterator[CheckMessage]:
                 _("Give it another name."),
             )
             continue
-        usual = [] if callable(getattr(feed, name)) else USUAL_ENTRIES.get(name, [])
+        stands = getattr_static(feed, name)  # a property is not to be run
+        is_entry = isinstance(stands, str | Value)
+        usual = [n for n in USUAL_ENTRIES.get(name, []) if is_entry and n in right]
         near = usual or get_close_matches(name, right, 1, cutoff=0.8)
         if near and name not in right and not name.startswith("_") and near[0] not in own:
             yield Warning(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError, router
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
 from django.db.models import Model, Prefetch, QuerySet
 from django.utils import timezone, translation
 
@@ -125,9 +125,9 @@ class Feed(Generic[M]):
             return {}
         try:
             return {str(instance.pk): instance for instance in self.related().filter(pk__in=wanted)}
-        except (OperationalError, InterfaceError):
-            raise
         except Exception as error:
+            if isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, DataError):
+                raise  # the database's trouble, such as a migration that is not there yet
             if len(wanted) == 1:
                 reason: Any = InvalidProduct(f"cannot be read: {wire.text_of(explained(error))}")
                 return {str(wanted[0]): reason}

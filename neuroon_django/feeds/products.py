@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 
 from neuroon_django import wire
@@ -22,6 +22,7 @@ from neuroon_django.feeds.paths import ANYTHING, Path, Reads, is_column, walk
 logger = logging.getLogger("neuroon_django")
 
 MAX_ID = 255
+MANY = 30  # queries of the shop's code that fail before it is nobody's fault
 
 
 class ProductFeed(Feed[M]):
@@ -126,16 +127,26 @@ class ProductFeed(Feed[M]):
         return self._asked(wanted)
 
     def _asked(self, pks: list[Any]) -> dict[str, str | None]:
-        """The same by the shop's code. A savepoint stands around it, since a query of its own that
-        fails would take the fold with it; then each is asked alone."""
-        try:
-            with transaction.atomic(self.home):
-                return {pk: self._id_of(product) for pk, product in self.load(pks).items()}
-        except DatabaseError:
-            if len(pks) == 1:
-                return {str(pks[0]): None}
-        middle = len(pks) // 2
-        return self._asked(pks[:middle]) | self._asked(pks[middle:])
+        """The same by the shop's code, in a savepoint: a query of its own that fails would take the
+        fold with it. Where one does, halves are asked, until the one to blame stands alone."""
+        named: dict[str, str | None] = {}
+        todo, failures = [pks], 0
+        while todo:
+            some = todo.pop()
+            try:
+                with transaction.atomic(self.home):
+                    named |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
+            except DatabaseError:
+                failures += 1
+                # The savepoint is gone, as a deadlock's victim's is; or it is no product's trouble.
+                if connections[self.home].needs_rollback or failures > MANY:
+                    raise
+                middle = len(some) // 2
+                if middle:
+                    todo += [some[middle:], some[:middle]]
+                else:
+                    named[str(some[0])] = None
+        return named
 
     def _id_of(self, product: M) -> str | None:
         if isinstance(product, InvalidProduct):

@@ -29,7 +29,7 @@ from neuroon_django.sync.parcels import Parcel, Removal, TooLate, sort
 from neuroon_django.sync.removals import RemovalVerdicts
 from neuroon_django.sync.scan import Scan
 from neuroon_django.sync.troubles import Tally
-from neuroon_django.sync.verdicts import Verdicts
+from neuroon_django.sync.verdicts import SUSPECTS, Verdicts
 
 logger = logging.getLogger("neuroon_django")
 
@@ -67,6 +67,7 @@ class ProductRun:
         self.in_hand: list[SyncedProduct] = []  # claimed and not yet on the wire
         self.delete_next = False
         self.quiet: dict[Lane, float] = {}  # lanes found empty: until when they are left alone
+        self.blamed = 0  # rows that failed alone, one after the other
         self.forced: set[str] = set()  # groups whose pause has been tried once all the same
 
     def run(self) -> Tally:
@@ -151,6 +152,7 @@ class ProductRun:
             except Exception as error:
                 self._put_back(rows, error)
                 continue
+            self.blamed = 0
             for row, reason in found.rejected:
                 self.verdicts.tell_rejected(row, reason)
             Change.objects.append(found.moved)
@@ -175,6 +177,9 @@ class ProductRun:
             outcome.add(row, again=True, **(told if alone else {}))
         delay = backoff(rows[0].attempts, MOMENT) if alone else 0
         SyncedProduct.objects.settle(rows, outcome, delay)
+        self.blamed += alone
+        if self.blamed == SUSPECTS:  # it is no product's trouble: a migration is missing, say
+            raise error
 
     def _pick_removal(self) -> Removal | None:
         if not self.removals:

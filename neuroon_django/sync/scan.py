@@ -44,6 +44,8 @@ class Scan:
         self.shop = shop
         self.seen = 0
         self.found = 0
+        self.failed = ""  # the first feed that could not be asked; the next run begins with it
+        self.over = False
 
     @classmethod
     def due(cls, shop: ShopState, *, asked: bool = False) -> Scan | None:
@@ -76,11 +78,15 @@ class Scan:
     def step(self) -> bool:
         """One page; False when the scan is over. Another worker may have moved it on."""
         self.shop.refresh_from_db(fields=["scan_cursor"])
-        if not self.cursor:
+        if not self.cursor or self.over:
             return False
         walk, label, after = json.loads(self.cursor)
         if walk == MIRROR:
             last = self._mirror_page(int(after or 0))
+            if not last and self.failed:
+                self.over = True
+                self._move((SHOP, self.failed, ""))
+                return False
             self._move((MIRROR, "", last) if last else None)
         else:
             feed = registry.product_feed(label)
@@ -98,6 +104,7 @@ class Scan:
             queryset = feed.beyond(feed.present(), after)
         except Exception as error:  # its own get_queryset(); the other feeds are scanned
             logger.warning("not_scanned feed=%s error=%s", feed.label, explained(error))
+            self.failed = self.failed or feed.label
             return ""
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
