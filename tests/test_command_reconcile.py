@@ -12,7 +12,9 @@ from django.db import connection
 from neuroon_django import muted, wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
+from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
+from neuroon_django.sync.reconcile import Reconciliation
 from tests.shop.models import Product
 from tests.test_command_sync import make_product, neuroon_sync, summary
 
@@ -159,6 +161,23 @@ def test_law_07_what_the_shop_has_is_no_stray(twelve):
     assert [r.path.rpartition("/")[2] for r in twelve.requests if r.method == "DELETE"] == ["X-1"]
     assert "P-01" in twelve.products
     assert neuroon_reconcile() == (table(listed=12, same=12), None)
+
+
+def test_nothing_is_deleted_where_the_shop_cannot_be_read(twelve, monkeypatch):
+    def broken():
+        raise RuntimeError("no site")
+
+    def then_broken(self):
+        found = compare(self)
+        monkeypatch.setattr(registry.feeds["shop.product"], "get_queryset", broken)
+        return found
+
+    compare = Reconciliation.compare
+    monkeypatch.setattr(Reconciliation, "compare", then_broken)
+    stray(twelve, "X-1")
+    with pytest.raises(CommandError, match=r"shop\.product cannot be read; nothing was deleted"):
+        call_command("neuroon_reconcile", "--fix", "--force", stdout=io.StringIO())
+    assert not [r for r in twelve.requests if r.method == "DELETE"]
 
 
 def test_a_list_that_shifts_while_it_is_read_loses_nobody(neuroon):

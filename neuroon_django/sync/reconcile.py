@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from neuroon_django import wire
 from neuroon_django.client import Client
 from neuroon_django.conf import conf
+from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.models.gates import PACE
@@ -105,6 +106,8 @@ class Reconciliation:
         scan = Scan.due(self.shop, asked=True)
         while scan and scan.step():
             pass
+        if scan and scan.failed:
+            raise NeuroonError(_("%s cannot be read; nothing was deleted.") % scan.failed)
 
     def entomb(self, listed: dict[str, str]) -> int:
         """Make the deletes due of what Neuroon shows and the shop does not have."""
