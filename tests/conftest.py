@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from celery import current_app
+from django.core.cache.backends import locmem
 from django.db import connection
 
 from neuroon_django.client import Client
@@ -32,6 +33,8 @@ def _forget() -> Iterator[None]:
     logging.root.setLevel(level)
     memory.clear()
     unseen.clear()
+    for kept in [*locmem._caches.values(), *locmem._expire_info.values()]:
+        kept.clear()  # a sandbox may get the port of an earlier one, and so its token
 
 
 @pytest.fixture(scope="session", autouse=True)
