@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import caches
 
 from neuroon_django.models import ShopState
 
@@ -72,3 +73,10 @@ def test_inside_a_requests_own_transaction(neuroon, client, settings, atomic, mo
 
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
     assert client.get(URL).json() == {"token": neuroon.tokens[0]}
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_no_test_leaves_a_token_to_the_next(turn):
+    """A sandbox that gets the port of an earlier one would have its token."""
+    assert caches["default"].get("left-by-a-test") is None
+    caches["default"].set("left-by-a-test", turn)

@@ -610,10 +610,3 @@ def test_law_14_one_page_waits_for_a_database_that_hangs(neuroon, settings, monk
     assert seconds(lambda: [get_widget_token() for _ in range(20)]) < 0.5  # and then nobody waits
     let.set()
     assert sorted(waited)[6] < 1 < sorted(waited)[7] < 2.5
-
-
-@pytest.mark.parametrize("turn", [1, 2])
-def test_no_test_leaves_a_token_to_the_next(turn):
-    """A sandbox that gets the port of an earlier one would have its token."""
-    assert caches["default"].get("left-by-a-test") is None
-    caches["default"].set("left-by-a-test", turn)
