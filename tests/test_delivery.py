@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from neuroon_django.models import Change, ShopState, SyncedProduct, gates
 from neuroon_django.querysets import DeliveryQuerySet, Lane, delivery
-from neuroon_django.querysets.clock import Among
+from neuroon_django.querysets.clock import Among, DbNow
 from neuroon_django.sync import fold_all
 from neuroon_django.sync.parcels import sort
 from neuroon_django.sync.status import status_of
@@ -445,6 +445,8 @@ def test_no_statement_reads_the_whole_mirror(neuroon):
         ours.filter(lane=Lane.CHANGES).due().order_by("due_at", "pk")[:100],  # claim
         SyncedProduct.objects.filter(Among("pk", range(1, 11)), lease__in=["x"]),  # settle
         ours.filter(external_id__in=some, contested=True),  # detach
+        ours.waiting().filter(lease="", due_at__gt=DbNow()),  # hurry
+        ours.waiting().order_by(),  # how many there are
         ours.filter(pk__gt=100).exclude(model="").order_by("pk")[:500],  # scan
         ours.order_by("-pk")[:100],  # the admin's list
     ]

@@ -89,13 +89,13 @@ class DeliveryQuerySet(QuerySet[R]):
         return self.filter(due_at__lte=DbNow())
 
     def waiting(self) -> Self:
-        """Rows that will be due some day without a new change."""
-        return self.filter(due_at__isnull=False)
+        """Rows that will be due some day without a new change; by all lanes, as the index begins."""
+        return self.filter(lane__in=list(Lane), due_at__isnull=False)
 
     @patiently
     def hurry(self, shop: ShopState) -> None:
         """End every backoff: what waits for its next try is due now."""
-        self.of(shop).filter(lease="", due_at__gt=DbNow()).update(due_at=DbNow())
+        self.of(shop).waiting().filter(lease="", due_at__gt=DbNow()).update(due_at=DbNow())
 
     @patiently
     def claim(self, shop: ShopState, lane: Lane, limit: int, *, seconds: float) -> list[R]:
