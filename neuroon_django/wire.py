@@ -216,8 +216,9 @@ def read_page(body: bytes) -> Page:
     if not isinstance(data, dict) or not isinstance(data.get("content"), list):
         raise ValueError("not a page of the list")
     content = [
-        {name: value for name, value in item.items() if value is not None}
-        | {name: str(item.get(name, "")) for name in ("id", "externalId")}
+        {"id": ""}
+        | {name: value for name, value in item.items() if value is not None}
+        | {name: str(item[name]) for name in ("id", "externalId") if item.get(name) is not None}
         for item in data["content"]
         if isinstance(item, dict) and item.get("externalId") not in (None, "")
     ]

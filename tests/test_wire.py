@@ -162,7 +162,7 @@ def test_a_page_of_the_list():
 
 
 def test_a_page_of_the_list_with_what_was_not_sent_from_a_shop():
-    items = b'{"id": "1"}, {"id": 2, "externalId": null}, {"externalId": 7, "name": null}'
+    items = b'{"id": "1"}, {"id": 2, "externalId": null}, {"externalId": 7, "name": null, "id": null}'
     page = wire.read_page(b'{"content": [' + items + b'], "totalPages": null, "totalElements": "3"}')
     assert [(item.id, item.external_id, item.name) for item in page.content] == [("", "7", "")]
     assert (page.items, page.total_pages, page.total_elements) == (3, 0, 3)

@@ -36,14 +36,18 @@ _BREAKS = re.compile(r"<(?:br|/p|/div|/li|/ul|/ol|/h[1-6]|/tr|/td|/th)\b[^>]*>",
 def text(value: Any) -> str:
     """Any single value as text, without control characters and outer white space."""
     if type(value) is not str:
-        if not isinstance(value, str | Promise) and (
-            hasattr(value, "all") or isinstance(value, Iterable)
-        ):
-            raise ValueError("several values where one is expected; write a method that picks one")
-        value = str(value)
+        value = str(_one(value))
     if value.isprintable() and value[:1] != " " != value[-1:]:
         return str(value)
     return _CONTROLS.sub("", value).strip()
+
+
+def _one(value: Any) -> Any:
+    """The value, which has to be a single one."""
+    several = hasattr(value, "all") or isinstance(value, Iterable)
+    if several and not isinstance(value, str | Promise):
+        raise ValueError("several values where one is expected; write a method that picks one")
+    return value
 
 
 def line(value: Any) -> str:
@@ -83,9 +87,7 @@ def cents(amount: Decimal) -> Decimal:
 
 def flag(value: Any) -> bool:
     """Yes or no, of one value."""
-    if hasattr(value, "all") or isinstance(value, list | tuple | set):
-        raise ValueError("several values where one is expected; write a method that picks one")
-    return bool(value)
+    return bool(_one(value))
 
 
 def quantity(value: Any) -> int:
@@ -137,14 +139,18 @@ def members(many: Any) -> Iterable[Any]:
     return sorted(rows, key=lambda row: row.pk) if rows and isinstance(rows[0], Model) else rows
 
 
+def _ordered(value: Any) -> Any:
+    """A set has no order, and another in each process."""
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else value
+
+
 def texts(value: Any) -> list[str]:
     """Names out of a manager, a queryset, a list or comma-separated text; in order, each once."""
     if isinstance(value, str | Promise):
         value = str(value).split(",")
     elif hasattr(value, "all"):
         value = members(value)
-    elif isinstance(value, set | frozenset):  # without an order, and another in each process
-        value = sorted(value, key=str)
+    value = _ordered(value)
     items: Iterable[Any] = value if isinstance(value, Iterable) else [value]
     return list(dict.fromkeys(t for item in items if item is not None and (t := line(item))))
 
@@ -163,6 +169,7 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items() if inner is not None}
+    value = _ordered(value)
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value if inner is not None]
     return cents(number(value)) if isinstance(value, float | Decimal) else value
