@@ -34,9 +34,9 @@ def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
     Takes an object, several, or a queryset, which costs one statement whatever its size. For writes
     that send no signal, such as `update()` and `bulk_create`.
     """
-    from neuroon_django import changes
+    from neuroon_django.recording import record
 
-    changes.mark_changed(what)
+    record.mark_changed(what)
 
 
 def attribute_order(order: Model, clicks: Any) -> None:
@@ -44,16 +44,16 @@ def attribute_order(order: Model, clicks: Any) -> None:
 
     For checkouts that `ClickAttributionMiddleware` does not see (`API.md`, "Conversions").
     """
-    from neuroon_django import changes
+    from neuroon_django.recording import record
 
-    changes.attribute_order(order, clicks)
+    record.attribute_order(order, clicks)
 
 
 def muted() -> AbstractContextManager[None]:
     """Record no changes in this thread and task; nestable. For imports: `mark_changed` afterwards."""
-    from neuroon_django import changes
+    from neuroon_django.recording import record
 
-    return changes.muted()
+    return record.muted()
 
 
 def get_widget_token() -> str:

@@ -16,7 +16,7 @@ class NeuroonConfig(AppConfig):
     def ready(self) -> None:
         from neuroon_django import checks  # noqa: F401  (registers them)
         from neuroon_django.feeds import registry
-        from neuroon_django.receivers import receivers
+        from neuroon_django.recording.receivers import receivers
 
         autodiscover_modules("neuroon")
         registry.closed = True

@@ -13,7 +13,7 @@ import idna
 from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 
 PREFIX = "NEUROON_"
 DEFAULT_API_URL = "https://api.neuroon.ai"
@@ -78,7 +78,7 @@ class Settings:
 
     @property
     def BATCH_SIZE(self) -> int:
-        return max(1, min(int(self._get("BATCH_SIZE", wire.MAX_BATCH)), wire.MAX_BATCH))
+        return max(1, min(int(self._get("BATCH_SIZE", messages.MAX_BATCH)), messages.MAX_BATCH))
 
     @property
     def CURRENCY(self) -> str:

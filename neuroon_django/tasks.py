@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from celery import Task, current_app, shared_task
+from celery import current_app, shared_task
 
 from neuroon_django import widget
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.conversions import ConversionRun, find_paid
+from neuroon_django.delivery import ConversionRun, ProductRun, Scan, find_paid
 from neuroon_django.models import Change, ShopState
-from neuroon_django.sync import ProductRun, Scan
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
 
 BUDGET = 50.0  # seconds a task sends before it hands over to the next, so that a worker stays free
 SOON = 60.0  # seconds: what is due later than that, beat finds
@@ -29,18 +28,13 @@ def flush_products() -> None:
         run = ProductRun(shop, client, scan=Scan.due(shop), until=time.monotonic() + budget)
         run.run()
     if run.cut_short and not current_app.conf.task_always_eager:
-        _hand_over(flush_products, shop, "products", run.seconds_to_next())
+        _hand_over(PRODUCTS, shop, "products", run.seconds_to_next())
 
 
-def wake(task: Task[..., None], **options: Any) -> None:
-    """Publish a wake-up on the app's queue; raises what the broker raises."""
-    task.apply_async(queue=conf.QUEUE, retry=False, **options)  # type: ignore[arg-type]
-
-
-def _hand_over(task: Task[..., None], shop: ShopState, group: str, seconds: float) -> None:
+def _hand_over(task: str, shop: ShopState, group: str, seconds: float) -> None:
     """Wake the next run, unless beat is as soon or another run did; it is taken to last a budget."""
     if seconds < SOON and ShopState.objects.hand_over(shop.pk, group, seconds or BUDGET):
-        wake(task, countdown=seconds)
+        send_task(task, countdown=seconds)
 
 
 @shared_task(name="neuroon_django.tasks.scan_catalogue", ignore_result=True)
@@ -65,7 +59,7 @@ def flush_conversions() -> None:
     with Client(**conf.client_options()) as client:
         ConversionRun(shop, client, until=until).run()
     if time.monotonic() >= until:
-        _hand_over(flush_conversions, shop, "conversions", 0.0)
+        _hand_over(ORDERS, shop, "conversions", 0.0)
 
 
 @shared_task(name="neuroon_django.tasks.refresh_widget_token", ignore_result=True)

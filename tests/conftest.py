@@ -15,11 +15,10 @@ from celery import current_app
 from django.core.cache.backends import locmem
 from django.db import connection
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.conversions import ConversionRun
-from neuroon_django.models import ShopState
-from neuroon_django.sync import ProductRun, Scan, Tally, unseen
+from neuroon_django.delivery import ConversionRun, ProductRun, Scan, Tally
+from neuroon_django.models import ShopState, unseen
 from neuroon_django.testing import Sandbox
 from neuroon_django.widget.pages import memory
 from tests import services

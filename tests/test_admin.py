@@ -17,12 +17,13 @@ from django.urls import reverse
 from neuroon_django import clicks
 from neuroon_django.admin import NeuroonProductAdminMixin, overview
 from neuroon_django.admin.rows import COUNTED, object_link
-from neuroon_django.conversions import fold
+from neuroon_django.delivery import fold
 from neuroon_django.exceptions import Forbidden, KeyRefused
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.sync.status import status_of
-from neuroon_django.tasks import flush_conversions, flush_products
+from neuroon_django.operations.status import status_of
+from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
+from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
 from tests.shop.models import Order, Product
 from tests.test_command_sync import make_product
 
@@ -349,7 +350,7 @@ def test_the_overview(neuroon, flush, operator):
 
 @pytest.mark.parametrize(
     ("button", "woken"),
-    [("resume", {flush_products, flush_conversions}), ("scan", {flush_products})],
+    [("resume", {FLUSH_PRODUCTS, FLUSH_ORDERS}), ("scan", {FLUSH_PRODUCTS})],
 )
 def test_buttons_wake_who_has_work_now(neuroon, operator, monkeypatch, button, woken):
     asked = []

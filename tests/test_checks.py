@@ -23,6 +23,7 @@ from neuroon_django.conf import NAMES
 from neuroon_django.feeds import registry
 from neuroon_django.middleware import ClickAttributionMiddleware
 from neuroon_django.schedules import beat_schedule
+from tests.naming import case
 from tests.shop.models import Attached, Order, Product, Tenanted
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -649,7 +650,7 @@ def test_a_queryset_that_cannot_be_worked_with(monkeypatch, how):
         ("load", lambda self: None, ("neuroon.E011", "Give it another name.")),
         ("label", "title", ("neuroon.E011", "Give it another name.")),
     ],
-    ids=str,
+    ids=case,
 )
 def test_names_that_nobody_reads_or_the_app_uses(monkeypatch, name, value, expected):
     feed = type("Feed", (ProductFeed,), REQUIRED | {name: value})

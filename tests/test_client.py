@@ -14,8 +14,9 @@ import responses
 import urllib3
 
 from neuroon_django import exceptions
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.testing import Sandbox
+from tests.naming import case
 
 KEY = "sk_" + "0123456789abcdef" * 2
 URL = "https://api.test"
@@ -279,7 +280,7 @@ def test_a_redirect_is_not_followed(sandbox):
         ({"kind": "empty"}, True),
         ({"kind": "shape", "body": [1]}, True),
     ],
-    ids=str,
+    ids=case,
 )
 def test_law_05_a_request_is_over_in_time_whatever_the_answer(sandbox, fault, unknown):
     with connect(sandbox) as client:
@@ -294,7 +295,7 @@ def test_law_05_a_request_is_over_in_time_whatever_the_answer(sandbox, fault, un
         assert client.me()["shopId"] == sandbox.shop_id
 
 
-@pytest.mark.parametrize("fault", [{"kind": "huge", "megabytes": 17}, {"kind": "truncated"}], ids=str)
+@pytest.mark.parametrize("fault", [{"kind": "huge", "megabytes": 17}, {"kind": "truncated"}], ids=case)
 def test_half_an_answer_is_named_with_its_status(sandbox, fault):
     with connect(sandbox) as client:
         sandbox.fault(**fault)

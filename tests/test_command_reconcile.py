@@ -9,12 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from neuroon_django import muted, wire
-from neuroon_django.client import Client
+from neuroon_django import muted
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
+from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from neuroon_django.sync.reconcile import Reconciliation
 from tests.shop.models import Product
 from tests.test_command_sync import make_product, neuroon_sync, summary
 
@@ -208,9 +208,9 @@ def test_a_page_of_what_was_not_sent_from_a_shop_ends_nothing(neuroon, monkeypat
 
     def listed(self, page, size=100):
         if page == 0:
-            return wire.Page(content=[], items=100, total_pages=2)
+            return messages.Page(content=[], items=100, total_pages=2)
         found = real(self, page - 1, size)
-        return wire.Page(content=found.content, items=found.items, total_pages=2)
+        return messages.Page(content=found.content, items=found.items, total_pages=2)
 
     monkeypatch.setattr(Client, "list_products", listed)
     out, _failed = neuroon_reconcile()

@@ -11,12 +11,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from neuroon_django import clicks
+from neuroon_django.delivery import fold_all
+from neuroon_django.delivery import run as run_module
 from neuroon_django.feeds import registry
 from neuroon_django.management import sending
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
-from neuroon_django.sync import fold_all
-from neuroon_django.sync import run as run_module
 from tests.shop.models import Order, Product, StockRecord
 from tests.shop.neuroon import CheckoutFeed
 

@@ -18,11 +18,11 @@ from django.db.models import Value
 from django.utils import translation
 
 from neuroon_django import ConversionLine
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.feeds import registry
-from neuroon_django.management import steps
 from neuroon_django.models import ShopState
+from neuroon_django.operations import steps
 from tests.shop.models import Order, Product, StockRecord
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 from tests.test_command_sync import neuroon_sync

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import transaction
 
 from neuroon_django import clicks
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
+from neuroon_django.delivery import ProductRun, fold_all
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
-from neuroon_django.sync import ProductRun, fold_all
 from tests.shop.models import Order, Product
 from tests.test_flow import make_product
 from tests.threads import PATIENCE, elsewhere, side_by_side

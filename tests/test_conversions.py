@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from neuroon_django import ConversionLine, attribute_order, clicks, conversions, signals, tasks
-from neuroon_django.conversions import find_paid, orders
+from neuroon_django import ConversionLine, attribute_order, clicks, signals, tasks
+from neuroon_django.delivery import find_paid, fold_orders
+from neuroon_django.delivery import order_fold as orders
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.entries import Entry
 from neuroon_django.models import Change, Conversion, ShopState
@@ -323,7 +324,7 @@ def test_the_scan_leaves_alone_what_a_worker_has(neuroon, flush_orders):
     Order.objects.update(status="paid")
     order.save()
     revisions = Conversion.objects.values_list("revision", flat=True)
-    conversions.fold(ShopState.current())
+    fold_orders(ShopState.current())
     before = list(revisions)
     assert find_paid(ShopState.current()) == 0
     assert list(revisions) == before
@@ -559,10 +560,10 @@ def test_law_09_orders_out_of_time_are_gone_on_with_once(neuroon, settings, monk
     """To one message at a time: were every run to send its own, a backlog would fill the queue."""
     handed: list[object] = []
     monkeypatch.setattr(tasks, "BUDGET", -1.0)
-    monkeypatch.setattr(tasks.flush_conversions, "apply_async", lambda **k: handed.append(k))
+    monkeypatch.setattr(tasks, "send_task", lambda *args, **k: handed.append((*args, k)))
     place(status="paid")
     tasks.flush_conversions()
-    told = {"queue": None, "retry": False, "countdown": 0.0}
+    told = ("flush_conversions", {"countdown": 0.0})
     assert (handed, neuroon.requests) == ([told], [])
     ShopState.objects.update(next_conversions_run_at=timezone.now() + timedelta(minutes=1))
     tasks.flush_conversions()

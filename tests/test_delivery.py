@@ -10,12 +10,12 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 
+from neuroon_django.delivery import fold_all
+from neuroon_django.delivery.parcels import sort
 from neuroon_django.models import Change, ShopState, SyncedProduct, gates
+from neuroon_django.operations.status import status_of
 from neuroon_django.querysets import DeliveryQuerySet, Lane, delivery
-from neuroon_django.querysets.clock import Among, DbNow
-from neuroon_django.sync import fold_all
-from neuroon_django.sync.parcels import sort
-from neuroon_django.sync.status import status_of
+from neuroon_django.querysets.clock import DbNow, RawIn
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
 from tests.shop.models import Product
@@ -32,7 +32,7 @@ def quick(monkeypatch) -> None:
     """Backoffs and pauses of milliseconds."""
     for name, value in {"MOMENT": 0.01, "MINUTE": 0.02, "HOUR": 0.05}.items():
         monkeypatch.setattr(gates, name, value)
-    monkeypatch.setattr("neuroon_django.sync.troubles.MOMENT", 0.01)
+    monkeypatch.setattr("neuroon_django.delivery.troubles.MOMENT", 0.01)
 
 
 def claim(limit: int = 100, *, lane: Lane = Lane.CHANGES, seconds: float = 60) -> list[SyncedProduct]:
@@ -439,11 +439,11 @@ def test_no_statement_reads_the_whole_mirror(neuroon):
     )
     some = [str(n) for n in range(10)]
     ours = SyncedProduct.objects.of(shop)
-    owned, named = Q(Among("object_pk", some), model="shop.product"), Q(Among("key", some))
+    owned, named = Q(RawIn("object_pk", some), model="shop.product"), Q(RawIn("key", some))
     statements = [
         ours.filter(owned | named).order_by("pk"),  # place
         ours.filter(lane=Lane.CHANGES).due().order_by("due_at", "pk")[:100],  # claim
-        SyncedProduct.objects.filter(Among("pk", range(1, 11)), lease__in=["x"]),  # settle
+        SyncedProduct.objects.filter(RawIn("pk", range(1, 11)), lease__in=["x"]),  # settle
         ours.filter(external_id__in=some, contested=True),  # detach
         ours.waiting().filter(lease="", due_at__gt=DbNow()),  # hurry
         ours.waiting().order_by(),  # how many there are

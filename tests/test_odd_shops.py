@@ -15,12 +15,12 @@ from django.db.models import F, Model, Prefetch, QuerySet, Value
 from django.utils import timezone
 
 from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
+from neuroon_django.delivery import fold_all
+from neuroon_django.delivery.fold import _mark
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.products import MANY
-from neuroon_django.management import steps
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.sync import fold_all
-from neuroon_django.sync.fold import _mark
+from neuroon_django.operations import steps
 from tests.catalogue.conftest import item_feed, use_feeds, use_items  # noqa: F401
 from tests.catalogue.test_receivers import recorded
 from tests.shop.models import (
@@ -115,7 +115,7 @@ def test_law_01_an_import_with_savepoints_hangs_one_hook(use_items):  # noqa: F8
 
 def test_law_01_the_hook_outlives_the_savepoint_it_came_in(use_items, monkeypatch):  # noqa: F811
     told: list[object] = []
-    monkeypatch.setattr("neuroon_django.changes.publisher.notify", told.append)
+    monkeypatch.setattr("neuroon_django.recording.wakeup.publisher.notify", told.append)
     use_items()
     with transaction.atomic():
         sid = transaction.savepoint()

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
+from neuroon_django.delivery import ProductRun
 from neuroon_django.models import ShopState
 from neuroon_django.models.gates import PACE
 from neuroon_django.querysets.clock import later
-from neuroon_django.sync import ProductRun
 from tests.test_flow import make_product
 from tests.threads import side_by_side
 

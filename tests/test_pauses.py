@@ -12,6 +12,7 @@ from neuroon_django.models import ShopState, SyncedProduct, gates
 from neuroon_django.querysets import GROUPS
 from neuroon_django.querysets.shops import NEAR
 from neuroon_django.testing import Sandbox
+from tests.naming import case
 from tests.shop.models import Product
 from tests.test_flow import make_product
 
@@ -227,7 +228,7 @@ def test_law_08_one_bad_product_in_a_hundred(neuroon, flush, style):
         ({"synced": "1", "failed": 0}, "sending"),
         ({"synced": -1, "failed": 0}, "sending"),
     ],
-    ids=str,
+    ids=case,
 )
 def test_law_08_answers_that_contradict_themselves(neuroon, flush, settings, answer, status):
     """Three products, each alone; what is not surely there is not held for sent."""
@@ -245,7 +246,7 @@ def test_law_08_answers_that_contradict_themselves(neuroon, flush, settings, ans
 # The routes
 
 
-@pytest.mark.parametrize("routes", [("plugin",), ("shops",)], ids=str)
+@pytest.mark.parametrize("routes", [("plugin",), ("shops",)], ids=case)
 def test_the_route_is_found_by_the_first_product_and_remembered(neuroon, flush, routes):
     neuroon.routes = routes
     for n in range(3):
@@ -334,9 +335,7 @@ def test_law_17_switched_off_or_without_a_key_nothing_is_sent(
 def messages(monkeypatch, settings) -> list[float]:
     """The countdowns of the wake-ups that are published."""
     sent: list[float] = []
-    monkeypatch.setattr(
-        tasks.flush_products, "apply_async", lambda countdown, **_: sent.append(countdown)
-    )
+    monkeypatch.setattr(tasks, "send_task", lambda name, countdown: sent.append(countdown))
     return sent
 
 

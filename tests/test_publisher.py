@@ -14,9 +14,8 @@ import pytest
 from celery import Celery, current_app
 from django.db import transaction
 
-from neuroon_django import changes
-from neuroon_django.changes import Publisher, wake_after_commit
-from neuroon_django.tasks import flush_conversions, flush_products
+from neuroon_django.recording import wakeup
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, Publisher, wake_after_commit
 from tests import services
 from tests.shop.models import Order
 from tests.test_flow import make_product
@@ -37,7 +36,7 @@ class Recorder(Publisher):
         if self.fails:
             super()._publish(tasks)
         elif tasks:
-            self.published.append({task.name.rpartition(".")[2] for task in tasks})
+            self.published.append(set(tasks))
             self.told.set()
 
 
@@ -45,7 +44,7 @@ class Recorder(Publisher):
 def publisher(monkeypatch, settings) -> Recorder:
     settings.NEUROON_DEBOUNCE = 0.2
     made = Recorder()
-    monkeypatch.setattr(changes, "publisher", made)
+    monkeypatch.setattr(wakeup, "publisher", made)
     return made
 
 
@@ -85,12 +84,12 @@ def test_law_01_what_is_flagged_while_it_publishes_is_published_next(neuroon, pu
     def slow(tasks):
         if tasks and len(seen) < 50:
             seen.append(len(tasks))
-            publisher.notify(flush_products)
+            publisher.notify(PRODUCTS)
         elif tasks:
             publisher.told.set()
 
     publisher._publish = slow
-    publisher.notify(flush_products)
+    publisher.notify(PRODUCTS)
     assert publisher.told.wait(10)
     assert seen == [1] * 50
 
@@ -100,7 +99,7 @@ def test_law_01_a_broken_broker_is_told_once_per_cooldown(neuroon, publisher, ce
     publisher.fails = True
     celery(broker_url="redis://127.0.0.1:9/0")
     with caplog.at_level(logging.WARNING, "neuroon_django"):
-        publisher._publish([flush_products])
+        publisher._publish([PRODUCTS])
         make_product("A")
         make_product("B")
     assert [r.getMessage().partition(" ")[0] for r in caplog.records] == ["wake_up_failed"]
@@ -114,13 +113,13 @@ def test_law_01_nobody_to_wake(neuroon, publisher, celery, monkeypatch, settings
     settings.NEUROON_API_KEY = "" if reason == "no key" else "sk_x"
     monkeypatch.setattr(current_app, "connection_for_write", lambda: 1 / 0)
     publisher.fails = True
-    publisher._publish([flush_products])
+    publisher._publish([PRODUCTS])
     assert publisher._quiet_until == 0
 
 
 def test_law_01_it_begins_anew_in_a_fork(neuroon, publisher):
     """gunicorn preload, uWSGI, prefork Celery: a thread does not survive a fork, a held lock does."""
-    publisher.notify(flush_conversions)
+    publisher.notify(ORDERS)
     assert publisher.told.wait(10)
     publisher.told.clear()
     read, write = os.pipe()
@@ -129,7 +128,7 @@ def test_law_01_it_begins_anew_in_a_fork(neuroon, publisher):
     if pid:
         publisher._starting.release()
     else:
-        shop = threading.Thread(target=publisher.notify, args=[flush_products], daemon=True)
+        shop = threading.Thread(target=publisher.notify, args=[PRODUCTS], daemon=True)
         shop.start()
         shop.join(10)
         told = publisher.told.wait(10) and publisher.published[-1] == {"flush_products"}
@@ -152,7 +151,7 @@ def test_law_01_a_real_broker_gets_the_message(neuroon, broker, celery, monkeypa
     settings.NEUROON_DEBOUNCE, settings.NEUROON_QUEUE = 0, queue
     celery(broker_url=broker)
     made = Publisher()
-    monkeypatch.setattr(changes, "publisher", made)
+    monkeypatch.setattr(wakeup, "publisher", made)
     make_product("A")
     with Celery(broker=broker, set_as_current=False).connection_for_read() as connection:
         with connection.SimpleQueue(queue) as messages:
@@ -192,5 +191,5 @@ def test_law_01_flagging_takes_no_lock(neuroon, publisher):
     """Even while the thread is being started elsewhere, or is stuck, the shop's thread goes on."""
     publisher._thread = threading.current_thread()
     with publisher._starting:
-        wake_after_commit(flush_products)
+        wake_after_commit(PRODUCTS)
     assert publisher._flag.is_set()

@@ -15,13 +15,12 @@ from django.db.models import QuerySet
 from django.db.models.signals import post_delete
 
 from neuroon_django import OrderFeed, attribute_order, clicks, mark_changed
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.conversions import ConversionRun
+from neuroon_django.delivery import ConversionRun, fold_all
+from neuroon_django.delivery import run as running
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.sync import fold_all
-from neuroon_django.sync import run as running
 from tests.catalogue.conftest import item_feed, use_feeds  # noqa: F401
 from tests.shop.models import Brand, Gadget, Order, OrderLine, Product
 from tests.test_conversions import COOKIE, pay, place

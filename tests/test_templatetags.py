@@ -13,7 +13,8 @@ from django.urls import path
 from django.utils.functional import SimpleLazyObject
 
 from neuroon_django import widget
-from neuroon_django.widget import issuing, pages
+from neuroon_django.widget import pages
+from neuroon_django.widget import token as issuing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

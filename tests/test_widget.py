@@ -22,11 +22,12 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
 from neuroon_django import aget_widget_token, get_widget_token, tasks
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import ShopState
-from neuroon_django.widget import issuing, pages
+from neuroon_django.widget import pages
+from neuroon_django.widget import token as issuing
 from tests import services
 from tests.threads import elsewhere
 

@@ -6,16 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from neuroon_django import wire
+from neuroon_django.api import messages
+from tests.naming import case
 
 
-def product(**values: object) -> wire.Product:
+def product(**values: object) -> messages.Product:
     required = {"external_id": "A", "name": "Cup", "price": Decimal("10.50"), "url": "https://m.com/a"}
-    return wire.Product(**{**required, **values})
+    return messages.Product(**{**required, **values})
 
 
 def test_a_product_leaves_out_what_it_does_not_have():
-    assert wire.encode_product(product()) == (
+    assert messages.encode_product(product()) == (
         b'{"externalId":"A","name":"Cup","price":10.50,"url":"https://m.com/a"}'
     )
 
@@ -33,7 +34,7 @@ def test_every_field_by_its_wire_name():
         stock_quantity=0,
         brands=["b"],
     )
-    assert set(wire.decode(wire.encode_product(whole))) == {
+    assert set(messages.decode(messages.encode_product(whole))) == {
         "externalId",
         "name",
         "price",
@@ -53,12 +54,12 @@ def test_every_field_by_its_wire_name():
 
 @pytest.mark.parametrize("price", ["0.01", "1234567890.10", "0.10", "999999999999.99", "0.00"])
 def test_law_12_numbers_are_plain_and_exact(price):
-    assert f'"price":{price},'.encode() in wire.encode_product(product(price=Decimal(price)))
+    assert f'"price":{price},'.encode() in messages.encode_product(product(price=Decimal(price)))
 
 
 def test_extra_fields_come_behind_and_do_not_disturb():
-    encoded = wire.encode_product(product(), {"rating": 4.5, "attributes": {"colour": "red"}})
-    assert wire.decode(encoded) == {
+    encoded = messages.encode_product(product(), {"rating": 4.5, "attributes": {"colour": "red"}})
+    assert messages.decode(encoded) == {
         "externalId": "A",
         "name": "Cup",
         "price": Decimal("10.50"),
@@ -71,23 +72,23 @@ def test_extra_fields_come_behind_and_do_not_disturb():
 @pytest.mark.parametrize("name", ["lone \ud800 surrogate"])
 def test_law_12_a_lone_surrogate_cannot_be_written(name):
     with pytest.raises(UnicodeEncodeError):
-        wire.encode_product(product(name=name))
+        messages.encode_product(product(name=name))
 
 
 def test_a_batch_by_either_route():
-    one, two = wire.encode_product(product(brands=["b"])), wire.encode_product(product())
-    assert wire.encode_batch([one, two], "plugin") == (
+    one, two = messages.encode_product(product(brands=["b"])), messages.encode_product(product())
+    assert messages.encode_batch([one, two], "plugin") == (
         b'{"syncType":"INCREMENTAL","products":[' + one + b"," + two + b"]}"
     )
-    assert wire.encode_batch([one, two], "shops") == b"[" + two + b"," + two + b"]"
+    assert messages.encode_batch([one, two], "shops") == b"[" + two + b"," + two + b"]"
 
 
 def test_the_digest_is_of_the_bytes():
-    assert wire.digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert messages.digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @pytest.mark.parametrize(
-    ("errors", "named", "messages"),
+    ("errors", "named", "unnamed"),
     [
         ([], {}, []),
         (None, {}, []),
@@ -104,10 +105,10 @@ def test_the_digest_is_of_the_bytes():
         ([1, None, ["x"]], {}, ["1", "refused", "['x']"]),
         ([{"externalId": "A", "error": "no"}], {"A": "no"}, []),
     ],
-    ids=str,
+    ids=case,
 )
-def test_refusals_of_every_shape(errors, named, messages):
-    assert wire.read_refusals(errors, ["A", "B"]) == (named, messages)
+def test_refusals_of_every_shape(errors, named, unnamed):
+    assert messages.read_refusals(errors, ["A", "B"]) == (named, unnamed)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_refusals_of_every_shape(errors, named, messages):
     ],
 )
 def test_answers_to_a_batch(body, synced, failed):
-    result = wire.read_sync_result(body, ["A", "B"])
+    result = messages.read_sync_result(body, ["A", "B"])
     assert (result.synced, result.failed) == (synced, failed)
 
 
@@ -146,23 +147,25 @@ def test_answers_to_a_batch(body, synced, failed):
 )
 def test_answers_that_are_none(body):
     with pytest.raises((ValueError, RecursionError)):
-        wire.read_sync_result(body, ["A", "B"])
+        messages.read_sync_result(body, ["A", "B"])
 
 
 def test_seconds_to_wait_are_bounded():
-    assert wire.read_error(b'{"message": "m", "retryAfter": 1e999}') == ("m", 1e9, None)
+    assert messages.read_error(b'{"message": "m", "retryAfter": 1e999}') == ("m", 1e9, None)
     huge = b'{"message": "m", "retryAfter": ' + b"9" * 400 + b"}"
-    assert wire.read_error(huge) == ("m", 1e9, None)
+    assert messages.read_error(huge) == ("m", 1e9, None)
 
 
 def test_a_page_of_the_list():
     body = b'{"content": [{"id": 7, "externalId": "A", "price": 1.10, "x": 1}], "totalPages": 3}'
-    [item] = wire.read_page(body).content
+    [item] = messages.read_page(body).content
     assert (item.id, item.external_id, item.price) == ("7", "A", Decimal("1.10"))
 
 
 def test_a_page_of_the_list_with_what_was_not_sent_from_a_shop():
     items = b'{"id": "1"}, {"id": 2, "externalId": null}, {"externalId": 7, "name": null, "id": null}'
-    page = wire.read_page(b'{"content": [' + items + b'], "totalPages": null, "totalElements": "3"}')
+    page = messages.read_page(
+        b'{"content": [' + items + b'], "totalPages": null, "totalElements": "3"}'
+    )
     assert [(item.id, item.external_id, item.name) for item in page.content] == [("", "7", "")]
     assert (page.items, page.total_pages, page.total_elements) == (3, 0, 3)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from neuroon_django import clicks, conversions
+from neuroon_django import clicks
 from neuroon_django.admin.rows import (
     BoundedPaginator,
     ErrorFilter,
@@ -22,11 +22,11 @@ from neuroon_django.admin.rows import (
     shorten,
     state,
 )
-from neuroon_django.changes import wake_after_commit
+from neuroon_django.delivery import build, lines_of
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.tasks import flush_conversions, flush_products
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
 FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
 
@@ -94,7 +94,7 @@ class DeliveryAdmin(ModelAdmin):
     @admin.display(description=gettext_lazy("as it would be sent now"))
     def payload(self, row: Any) -> str:
         try:
-            with speaking():
+            with payload_context():
                 body = self.build(row)
         except InvalidProduct as invalid:
             return str(invalid)
@@ -131,7 +131,7 @@ class SyncedProductAdmin(DeliveryAdmin):
     search_help_text = gettext_lazy("The beginning of an external id, or a product's primary key")
     fields = ("external_id", *FIELDS, "synced_at", "created_at", "payload")
     readonly_fields = fields
-    task = flush_products
+    task = PRODUCTS
 
     def feeds(self) -> list[Any]:
         return [*registry.products()]
@@ -158,7 +158,7 @@ class ConversionAdmin(DeliveryAdmin):
     search_help_text = gettext_lazy("The beginning of an order id, or an order's primary key")
     fields = ("order_id", *FIELDS, "sent_at", "created_at", "payload")
     readonly_fields = fields
-    task = flush_conversions
+    task = ORDERS
 
     def feeds(self) -> list[Any]:
         return [*registry.orders()]
@@ -169,4 +169,4 @@ class ConversionAdmin(DeliveryAdmin):
         clicked = clicks.parse(row.clicks)
         if not (feed and order and clicked):
             return None
-        return conversions.build(feed, order, conversions.lines_of(feed, order), clicked)
+        return build(feed, order, lines_of(feed, order), clicked)

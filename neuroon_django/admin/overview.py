@@ -16,11 +16,10 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from neuroon_django.admin.rows import ModelAdmin
-from neuroon_django.changes import wake_after_commit
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.sync.status import Status, status_of, token_age
-from neuroon_django.tasks import flush_conversions, flush_products
+from neuroon_django.operations.status import Status, status_of, token_age
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
 WIDTH = 1000  # units of the state bar
 
@@ -72,14 +71,14 @@ class ShopStateAdmin(ModelAdmin):
         """A button other than *Verify*: set something going."""
         if "resume" in request.POST:
             ShopState.objects.reopen(shop.pk)
-            wake_after_commit(flush_conversions)
+            wake_after_commit(ORDERS)
             self.message_user(request, _("All pauses are ended."), messages.SUCCESS)
         elif "scan" in request.POST:
             ShopState.objects.ask_for_scan(shop.pk)
             self.message_user(
                 request, _("The next run compares the whole catalogue."), messages.SUCCESS
             )
-        wake_after_commit(flush_products)
+        wake_after_commit(PRODUCTS)
 
     def _verify(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The steps of `neuroon_verify`, as it took them."""

@@ -15,8 +15,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from neuroon_django.api.messages import MAX_BATCH
 from neuroon_django.conf import NAMES, PREFIX, ascii_address, conf
-from neuroon_django.wire import MAX_BATCH
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, never bound to
 DAYS = 3650  # that clicks may be kept

@@ -5,7 +5,7 @@ their attributes mean, `paths` which relations they pass through, `values` how v
 `registry` who is registered, and `watches` whose signals therefore concern them.
 """
 
-from neuroon_django.feeds.feed import Feed, speaking
+from neuroon_django.feeds.feed import Feed, payload_context
 from neuroon_django.feeds.orders import ORDER, ConversionLine, OrderFeed
 from neuroon_django.feeds.products import ProductFeed
 from neuroon_django.feeds.registry import Registry, register, registry
@@ -17,7 +17,7 @@ __all__ = [
     "OrderFeed",
     "ProductFeed",
     "Registry",
+    "payload_context",
     "register",
     "registry",
-    "speaking",
 ]

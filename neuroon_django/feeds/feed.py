@@ -11,7 +11,7 @@ from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import Model, Prefetch, QuerySet
 from django.utils import timezone, translation
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds.entries import Entry
@@ -32,13 +32,13 @@ M = TypeVar("M", bound=Model)
 
 
 @contextmanager
-def speaking() -> Iterator[None]:
+def payload_context() -> Iterator[None]:
     """The language and time zone that payloads are built in, whoever saved the product (law 12)."""
     with translation.override(conf.LANGUAGE), timezone.override(timezone.get_default_timezone()):
         yield
 
 
-def explained(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """What was raised, for people; a ValueError is taken to be written for them."""
     return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
@@ -111,7 +111,7 @@ class Feed(Generic[M]):
         except (OperationalError, InterfaceError):
             raise  # the database's trouble, not the object's
         except Exception as error:
-            reason = f"{what.replace('_', ' ')}: {wire.text_of(explained(error))}"
+            reason = f"{what.replace('_', ' ')}: {messages.text_of(format_error(error))}"
         raise InvalidProduct(reason.encode(errors="backslashreplace").decode())
 
     def load(self, pks: Iterable[Any]) -> dict[str, M]:
@@ -129,7 +129,7 @@ class Feed(Generic[M]):
             if isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, DataError):
                 raise  # the database's trouble, such as a migration that is not there yet
             if len(wanted) == 1:
-                reason: Any = InvalidProduct(f"cannot be read: {wire.text_of(explained(error))}")
+                reason: Any = InvalidProduct(f"cannot be read: {messages.text_of(format_error(error))}")
                 return {str(wanted[0]): reason}
         middle = len(wanted) // 2
         return self.load(wanted[:middle]) | self.load(wanted[middle:])

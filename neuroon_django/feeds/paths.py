@@ -71,7 +71,7 @@ class Hop:
     @property
     def symmetrical(self) -> bool:
         """Whether both ends of a link see each other by this one relation."""
-        return bool(self.relation.symmetrical) and same_row(self.source, self.target)
+        return bool(self.relation.symmetrical) and same_table(self.source, self.target)
 
     @property
     def through_column(self) -> Any:
@@ -186,7 +186,7 @@ def spellings(model: type[Model], *names: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def same_row(one: type[Model], other: type[Model]) -> bool:
+def same_table(one: type[Model], other: type[Model]) -> bool:
     """Whether an object of one may be one of the other: proxies, children and parents by table."""
     ours, theirs = one._meta.concrete_model or one, other._meta.concrete_model or other
     return issubclass(ours, theirs) or issubclass(theirs, ours)

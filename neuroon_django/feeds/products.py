@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import values
@@ -88,7 +88,7 @@ class ProductFeed(Feed[M]):
             fields["currency"] = self.ask("currency", values.currency, conf.CURRENCY)
         if "brand" in fields:
             fields["brands"] = [fields["brand"]]
-        wired = wire.Product(**fields)
+        wired = messages.Product(**fields)
         return wired.external_id, self._encode(wired, product)
 
     def _fields(self, product: M) -> dict[str, Any]:
@@ -168,14 +168,14 @@ class ProductFeed(Feed[M]):
         value = self.value(name, product)
         return None if value is None else self.ask(name, clean, value)
 
-    def _encode(self, wired: wire.Product, product: M) -> bytes:
+    def _encode(self, wired: messages.Product, product: M) -> bytes:
         extra = None
         if type(self).extra is not ProductFeed.extra:
             extra = self.ask("extra", _further, self.ask("extra", self.extra, product))
         try:
-            return wire.encode_product(wired, extra)
+            return messages.encode_product(wired, extra)
         except (TypeError, ValueError) as error:  # a lone surrogate is a ValueError
-            reason = wire.text_of(str(error).encode("ascii", "replace").decode())
+            reason = messages.text_of(str(error).encode("ascii", "replace").decode())
         raise InvalidProduct(f"cannot be written as JSON: {reason}")
 
     def _in_sql(self, queryset: QuerySet[M], path: str) -> str:
@@ -190,7 +190,7 @@ class ProductFeed(Feed[M]):
 
 
 def _further(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    if taken := sorted(wire.SHOPS_FIELDS.intersection(fields)):
+    if taken := sorted(messages.SHOPS_FIELDS.intersection(fields)):
         raise ValueError(f"{', '.join(taken)}: the feed has an entry for that")
     further: Mapping[str, Any] = values.plain(fields)
     return further

@@ -11,7 +11,7 @@ from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds.feed import Feed
 from neuroon_django.feeds.keys import is_composite
 from neuroon_django.feeds.orders import OrderFeed
-from neuroon_django.feeds.paths import Path, same_row
+from neuroon_django.feeds.paths import Path, same_table
 from neuroon_django.feeds.products import ProductFeed
 
 F = TypeVar("F", bound=type[Feed[Any]])
@@ -75,7 +75,7 @@ class Registry:
         known = [(feed.model, feed.topic) for feed in self.feeds.values()]
         targets = [path.target for feed in self.products() for path in feed.paths]
         known += [(target, target._meta.label_lower) for target in targets]
-        return {t: m for m, t in known if same_row(model, m) and not is_composite(m)}
+        return {t: m for m, t in known if same_table(model, m) and not is_composite(m)}
 
 
 def _unregistrable(given: object) -> str:

@@ -18,7 +18,7 @@ from django.utils.encoding import iri_to_uri
 from django.utils.functional import Promise
 from django.utils.html import strip_tags
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 
 CENT = Decimal("0.01")
 ROUNDING = Context(prec=40, rounding=ROUND_HALF_UP)  # not the thread's own, which a shop may set
@@ -58,7 +58,7 @@ def line(value: Any) -> str:
 
 def name(value: Any) -> str:
     """A product's name, cut to what Neuroon takes."""
-    return line(value)[: wire.NAME_LENGTH].rstrip()
+    return line(value)[: messages.NAME_LENGTH].rstrip()
 
 
 def description(value: Any) -> str:
@@ -68,7 +68,7 @@ def description(value: Any) -> str:
         plain = _BREAKS.sub("\n", _UNSEEN.sub(" ", plain))
         plain = html.unescape(strip_tags(plain)).replace("\xa0", " ")
         plain = text(re.sub(r"[ \t]*\n\s*", "\n", re.sub(r"[ \t]+", " ", plain)))
-    return plain[: wire.DESCRIPTION_LENGTH].rstrip()
+    return plain[: messages.DESCRIPTION_LENGTH].rstrip()
 
 
 def money(value: Any) -> Decimal:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -11,16 +10,13 @@ from django.core import checks
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry
-from neuroon_django.sync.status import Pause
 
 FAILED, COULD_NOT_RUN = 1, 2
-REFUSAL = re.compile(r"\b[A-Z]+ /\S*: (401|403|404) ")  # in the text of an ApiError
 
 
 class NeuroonCommand(BaseCommand):
@@ -94,24 +90,6 @@ class NeuroonCommand(BaseCommand):
 def wrong_settings() -> list[checks.CheckMessage]:
     """What the checks find that cannot work, in the settings or in a feed."""
     return [m for m in checks.run_checks(tags=["neuroon"]) if m.is_serious() and not m.is_silenced()]
-
-
-def remedy(reason: str) -> str:
-    """What ends a pause of this reason, which does not end by itself; "" where it does."""
-    status = REFUSAL.search(reason)
-    if not status:
-        return ""
-    if status[1] == "401":
-        return _("Correct NEUROON_API_KEY, then run neuroon_verify.")
-    return _("Run neuroon_verify: it says what to correct.")
-
-
-def waits_until(wait: Pause) -> str:
-    """What ends by itself: nobody needs to do anything."""
-    moment = wait.until
-    until = timezone.localtime(moment) if moment and timezone.is_aware(moment) else moment
-    told = {"group": _(wait.group), "reason": wait.reason, "until": f"{until:%H:%M:%S}"}
-    return _("%(group)s: %(reason)s until %(until)s") % told
 
 
 def print_table(out: OutputWrapper, rows: Sequence[tuple[object, ...]]) -> None:

@@ -8,14 +8,14 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.conversions import ConversionRun, find_paid
+from neuroon_django.delivery import ConversionRun, ProductRun, Scan, Tally, find_paid, fold_all
 from neuroon_django.feeds import registry
-from neuroon_django.management.base import FAILED, NeuroonCommand, print_table, remedy
+from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.sync import ProductRun, Scan, Tally, fold_all
+from neuroon_django.operations.status import remedy
 
 SHOWN = 5  # reasons printed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -182,4 +184,7 @@ class Conversion(Delivery):
         return self.order_id or f"{self.model} {self.object_pk}"
 
 
-__all__ = ["Change", "Conversion", "Delivery", "ShopState", "SyncedProduct"]
+# Set when this process saw a change that it did not record, since the app was switched off.
+unseen = threading.Event()
+
+__all__ = ["Change", "Conversion", "Delivery", "ShopState", "SyncedProduct", "unseen"]

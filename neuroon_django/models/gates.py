@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("neuroon_django")
 
 PACE = 0.97  # of the allowed rate: what clocks and windows may disagree about
-STUBBORN = 8  # tries after which a row that goes alone is in trouble of its own
+ROW_BACKOFF_AFTER = 8  # tries after which a row that goes alone is in trouble of its own
 ASKED = "Neuroon asked to wait"
 MOMENT, MINUTE, HOUR, LONGEST = 2.0, 60.0, 3_600.0, 86_400.0  # seconds
 

@@ -45,7 +45,7 @@ else:
     AnyLookup = Lookup
 
 
-class Among(AnyLookup):
+class RawIn(AnyLookup):
     """`column IN (…)` for values of ours that the database takes as they are.
 
     Django's own asks the field to prepare each of them, which takes ten times as long. A lookup it
@@ -64,7 +64,7 @@ class Among(AnyLookup):
         return f"{column} IN ({', '.join(['%s'] * len(self.rhs))})", [*params, *self.rhs]
 
 
-class ByPk(Func):
+class CaseByPk(Func):
     """A value per row, `CASE pk WHEN … THEN …`; rows that have none keep what the field holds.
 
     Django's own `Case(When(pk=…), …)` says the same and costs thirty times the time to compile.
@@ -82,15 +82,15 @@ class ByPk(Func):
         return f"CASE {pk[0]} {cases}ELSE {kept[0]} END", params
 
 
-def by_pk(field: Field[Any, Any], values: Mapping[int, Any], rows: int) -> Value | ByPk:
+def case_by_pk(field: Field[Any, Any], values: Mapping[int, Any], rows: int) -> Value | CaseByPk:
     """The cheapest expression for these values: a constant where all rows get the same one."""
     distinct = set(values.values())
     if len(values) == rows and len(distinct) == 1:
         return Value(distinct.pop(), output_field=field)
-    return ByPk(field, values)
+    return CaseByPk(field, values)
 
 
-def patiently(method: Callable[P, T]) -> Callable[P, T]:
+def retry_on_deadlock(method: Callable[P, T]) -> Callable[P, T]:
     """Try again after a deadlock, a locked SQLite file or a lost connection.
 
     For verbs that are one transaction and stamped with a token, so that twice is the same as once.

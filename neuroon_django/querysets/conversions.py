@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from neuroon_django import clicks
-from neuroon_django.querysets.clock import Among, DbNow, later, patiently
+from neuroon_django.querysets.clock import DbNow, RawIn, later, retry_on_deadlock
 from neuroon_django.querysets.delivery import DeliveryQuerySet, one_more
-from neuroon_django.querysets.products import Name, waiting_key
+from neuroon_django.querysets.products import Name, placeholder_key
 from neuroon_django.querysets.states import ConversionStatus
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         `orders` maps each order to its changes, oldest first, with the cookies' texts that came
         with them. Runs inside the caller's transaction, which holds the shop's row.
         """
-        keys = {waiting_key(name): name for name in orders}
+        keys = {placeholder_key(name): name for name in orders}
         known = {row.key: row for row in self.of(shop).filter(key__in=keys).select_for_update()}
         self.bulk_create(
             self.model(
@@ -55,21 +55,21 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         waiting = self.of(shop).filter(status=ConversionStatus.WAITING, due_at=None, pk__gt=after)
         return list(waiting.exclude(clicks="").order_by("pk")[:limit])
 
-    @patiently
+    @retry_on_deadlock
     def look_again(self, pks: list[int]) -> None:
         """Ask these orders once more whether they are paid."""
         self._touch(pks)
 
-    @patiently
+    @retry_on_deadlock
     def send_again(self) -> int:
         """Look at these orders again, all but those that were reported."""
         return self.exclude(status=ConversionStatus.SENT).order_by().update(**one_more())
 
     def _touch(self, pks: list[int], **values: object) -> None:
         if pks:
-            self.filter(Among("pk", pks)).update(**one_more(), **values)
+            self.filter(RawIn("pk", pks)).update(**one_more(), **values)
 
-    @patiently
+    @retry_on_deadlock
     def wipe_clicks(self, older_than: float) -> int:
         """Forget clicks made that many seconds ago, at any shop id, unless their order is due."""
         old = self.filter(clicked_at__lt=later(-older_than), due_at=None).exclude(clicks="")

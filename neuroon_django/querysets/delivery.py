@@ -32,7 +32,7 @@ from django.db import connections, transaction
 from django.db.models import Case, F, Field, Model, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from neuroon_django.querysets.clock import Among, DbNow, by_pk, later, patiently
+from neuroon_django.querysets.clock import DbNow, RawIn, case_by_pk, later, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models import Delivery, ShopState
@@ -92,12 +92,12 @@ class DeliveryQuerySet(QuerySet[R]):
         """Rows that will be due some day without a new change; by all lanes, as the index begins."""
         return self.filter(lane__in=list(Lane), due_at__isnull=False)
 
-    @patiently
+    @retry_on_deadlock
     def hurry(self, shop: ShopState) -> None:
         """End every backoff: what waits for its next try is due now."""
         self.of(shop).waiting().filter(lease="", due_at__gt=DbNow()).update(due_at=DbNow())
 
-    @patiently
+    @retry_on_deadlock
     def claim(self, shop: ShopState, lane: Lane, limit: int, *, seconds: float) -> list[R]:
         """Up to `limit` due rows, leased to the caller for `seconds`; the oldest first.
 
@@ -113,16 +113,16 @@ class DeliveryQuerySet(QuerySet[R]):
             picked = due.select_for_update(skip_locked=True) if skip_locked else due
             first = list(picked.order_by("due_at", "pk").values_list("pk", "attempts")[:limit])
             taken = [pk for pk, _ in first[: _careful(first, limit)]]
-            if not taken or not due.filter(Among("pk", taken)).update(
+            if not taken or not due.filter(RawIn("pk", taken)).update(
                 lease=token,
                 claimed_revision=F("revision"),
                 due_at=later(seconds),
                 attempts=F("attempts") + 1,
             ):
                 return []
-        return list(self.filter(Among("pk", taken), lease=token).order_by("pk"))
+        return list(self.filter(RawIn("pk", taken), lease=token).order_by("pk"))
 
-    @patiently
+    @retry_on_deadlock
     def begin_sending(self, rows: Sequence[R], seconds: float, **values: Any) -> list[R]:
         """The last statement before the first byte leaves: the rows still held, leased anew."""
         mine = self._held(rows)
@@ -131,12 +131,12 @@ class DeliveryQuerySet(QuerySet[R]):
         kept = set(mine.values_list("pk", flat=True))
         return [row for row in rows if row.pk in kept]
 
-    @patiently
+    @retry_on_deadlock
     def keep(self, lease: str, lane: Lane, seconds: float) -> None:
         """Hold what was claimed together for that many seconds from now."""
         self.filter(lane=lane, lease=lease).update(due_at=later(seconds))
 
-    @patiently
+    @retry_on_deadlock
     def settle(self, rows: Sequence[R], outcome: Settlement, delay: float = 0) -> int:
         """Write what came of `rows` in one statement, and let go of them.
 
@@ -147,7 +147,7 @@ class DeliveryQuerySet(QuerySet[R]):
         if not rows:
             return 0
         again = [row.pk for row in rows if row.pk in outcome.again]
-        newer = NEWER & ~Q(Among("pk", outcome.final)) if outcome.final else NEWER
+        newer = NEWER & ~Q(RawIn("pk", outcome.final)) if outcome.final else NEWER
         names = dict.fromkeys(name for values in outcome.values.values() for name in values)
         columns: dict[str, dict[int, Any]] = {
             name: {pk: v[name] for pk, v in outcome.values.items() if name in v} for name in names
@@ -159,15 +159,15 @@ class DeliveryQuerySet(QuerySet[R]):
         due, since, attempts = [When(newer, then=DbNow())], [When(newer, then=DbNow())], []
         if again:
             # Not `later(0)`: SQLite writes its sums with more digits, which compare as later.
-            due.append(When(Among("pk", again), then=later(delay) if delay else DbNow()))
-            since.append(When(Among("pk", again), then=F("waiting_since")))
-            attempts.append(When(Among("pk", again), then=F("attempts")))
+            due.append(When(RawIn("pk", again), then=later(delay) if delay else DbNow()))
+            since.append(When(RawIn("pk", again), then=F("waiting_since")))
+            attempts.append(When(RawIn("pk", again), then=F("attempts")))
         updates["due_at"] = Case(*due, default=Value(None))
         updates["waiting_since"] = Case(*since, default=Value(None))
         updates["attempts"] = Case(*attempts, default=Value(0))
         return self._held(rows).update(lease="", **updates)
 
-    @patiently
+    @retry_on_deadlock
     def release(self, rows: Sequence[R]) -> int:
         """Give rows back unsent: due now, as if they had not been claimed."""
         if not rows:
@@ -182,12 +182,12 @@ class DeliveryQuerySet(QuerySet[R]):
     def _held(self, rows: Sequence[R]) -> Self:
         """The rows among these whose claim is still the caller's."""
         tokens = {row.lease for row in rows}
-        return self.filter(Among("pk", [row.pk for row in rows]), lease__in=tokens - {""})
+        return self.filter(RawIn("pk", [row.pk for row in rows]), lease__in=tokens - {""})
 
     def _columns(self, columns: Mapping[str, dict[int, Any]], rows: int) -> dict[str, Any]:
         """One expression per column out of its values by row."""
         return {
-            name: by_pk(cast("Field[Any, Any]", self.model._meta.get_field(name)), column, rows)
+            name: case_by_pk(cast("Field[Any, Any]", self.model._meta.get_field(name)), column, rows)
             for name, column in columns.items()
         }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
 
-from neuroon_django.querysets.clock import Among, DbNow, by_pk, patiently
+from neuroon_django.querysets.clock import DbNow, RawIn, case_by_pk, retry_on_deadlock
 from neuroon_django.querysets.delivery import DeliveryQuerySet, Lane, Settlement, one_more
 from neuroon_django.querysets.rows import insert
 from neuroon_django.querysets.states import ProductStatus
@@ -30,7 +30,7 @@ def key_of(external_id: str) -> str:
     return hashlib.sha256(external_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def waiting_key(name: Name) -> str:
+def placeholder_key(name: Name) -> str:
     """The key of an object without an id of its own: a place to wait, and to tell the reason."""
     return key_of("\0{}:{}".format(*name))
 
@@ -51,7 +51,7 @@ class Placement:
     def keys(self) -> dict[str, str]:
         """The key of the row that each object should own, by its primary key."""
         return {
-            pk: key_of(name) if name else waiting_key((self.model, pk))
+            pk: key_of(name) if name else placeholder_key((self.model, pk))
             for pk, name in self.names.items()
         }
 
@@ -73,8 +73,8 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
         and present owners of an id that another object claims.
         """
         keys = placed.keys()
-        owned = Q(Among("object_pk", [*keys, *placed.gone]), model=placed.model)
-        found = self.of(shop).filter(owned | Q(Among("key", set(keys.values()))))
+        owned = Q(RawIn("object_pk", [*keys, *placed.gone]), model=placed.model)
+        found = self.of(shop).filter(owned | Q(RawIn("key", set(keys.values()))))
         rows = list(found.select_for_update().order_by("pk"))
         placed.keep(keys, rows)
         asked = keys.keys() | placed.gone
@@ -140,7 +140,7 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
         """Tombstones come back to life with a new owner."""
         if rows:
             owners = {row.pk: row.object_pk for row in rows}
-            column = by_pk(self.model._meta.get_field("object_pk"), owners, len(rows))
+            column = case_by_pk(self.model._meta.get_field("object_pk"), owners, len(rows))
             self._touch(rows, lane, model=model, object_pk=column)
 
     def _touch(self, rows: Sequence[SyncedProduct], lane: Lane, **values: Any) -> None:
@@ -149,7 +149,7 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
             return
         waits = Q(due_at__isnull=False) & ~Q(lane=Lane.DELETES)
         values.setdefault("status", ProductStatus.PENDING)
-        self.filter(Among("pk", [row.pk for row in rows])).update(
+        self.filter(RawIn("pk", [row.pk for row in rows])).update(
             lane=Case(When(waits, then=Least(F("lane"), Value(lane))), default=Value(lane))
             if lane == Lane.BULK
             else lane,
@@ -173,7 +173,7 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
     def _waiting(self, shop: ShopState, me: Name, owner: Name, external_id: str) -> SyncedProduct:
         return self.model(
             shop=shop,
-            key=waiting_key(me),
+            key=placeholder_key(me),
             external_id=external_id,
             model=me[0],
             object_pk=me[1],
@@ -182,7 +182,7 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
             last_error=f"{external_id!r} is the external id of {owner[0]} {owner[1]} already",
         )
 
-    @patiently
+    @retry_on_deadlock
     def bury(self, rows: Sequence[SyncedProduct]) -> None:
         """Settle confirmed deletes: a row without owner is gone, one with an owner is unlisted."""
         if not rows:
@@ -195,14 +195,14 @@ class SyncedProductQuerySet(DeliveryQuerySet["SyncedProduct"]):
             outcome.add(row, status=ProductStatus.UNLISTED, held=False, digest="", last_error="")
         self.settle(rows, outcome)
 
-    @patiently
+    @retry_on_deadlock
     def send_again(self) -> int:
         """Make rows that have an owner due, whatever Neuroon is known to hold or has refused."""
         owned = self.exclude(model="").filter(contested=False).order_by()
         pending = {"status": ProductStatus.PENDING, "lane": Lane.CHANGES, "digest": ""}
         return owned.update(**pending, **one_more())
 
-    @patiently
+    @retry_on_deadlock
     def take_out(self) -> int:
         """Make the delete due of what Neuroon has, or was about to get."""
         there = self.filter(Q(held=True) | Q(due_at__isnull=False), contested=False).order_by()

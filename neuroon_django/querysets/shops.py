@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, QuerySet, Value, When
 
-from neuroon_django.querysets.clock import DbNow, later, patiently
+from neuroon_django.querysets.clock import DbNow, later, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models import ShopState
@@ -33,7 +33,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         """Take the fold's turn: first statement of a transaction, held until it ends."""
         self.filter(pk=pk).update(folded_at=DbNow())
 
-    @patiently
+    @retry_on_deadlock
     def take_slot(
         self,
         pk: int,
@@ -76,19 +76,19 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         wait = 0.0 if reason else max(0.0, (until - now).total_seconds() - slot)
         return wait, reason, failures
 
-    @patiently
+    @retry_on_deadlock
     def shut(self, pk: int, group: str, seconds: float, reason: str = "") -> None:
         """Close a gate; with a reason it is a pause, which counts as one more failure."""
         failures = F(f"{group}_failures") + 1 if reason else 0
         values = {"gate": later(seconds), "reason": reason, "failures": failures}
         self.filter(pk=pk).update(**{f"{group}_{name}": value for name, value in values.items()})
 
-    @patiently
+    @retry_on_deadlock
     def ajar(self, pk: int, group: str) -> None:
         """Let requests of a group through and forget no failure: what they hear decides."""
         self.filter(pk=pk).update(**{f"{group}_gate": DbNow(), f"{group}_reason": ""})
 
-    @patiently
+    @retry_on_deadlock
     def reopen(self, pk: int, *groups: str) -> int:
         """End the pauses of these groups, or of all; the gates of pauses open at once."""
         opened = 0
@@ -114,7 +114,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         alone = bool(self.filter(unattended, pk=pk).update(run_at=DbNow()))
         return alone or not self.filter(pk=pk).update(run_at=DbNow())
 
-    @patiently
+    @retry_on_deadlock
     def hand_over(self, pk: int, group: str, seconds: float) -> bool:
         """Whether the caller wakes the group's next run, to be over, or begun, `seconds` from now.
 
@@ -134,7 +134,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         mine = self.filter(pk=pk, scan_cursor=old)
         return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
 
-    @patiently
+    @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
         """Remember facts: the route found, the verified domain, the token, …"""
         self.filter(pk=pk).update(**values)

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.test import override_settings
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import ORDER, ProductFeed, registry, speaking
+from neuroon_django.feeds import ORDER, ProductFeed, payload_context, registry
 from neuroon_django.models import Change
 
 EVERYTHING = 1_000_000
@@ -45,7 +45,7 @@ class Outbox:
 
     def _sort(self) -> Sorted:
         found = Sorted()
-        with speaking():
+        with payload_context():
             for feed in registry.products():
                 self._add(found, feed)
         return found
@@ -76,7 +76,7 @@ class Sorted:
             if product is None or not feed.value("is_listed", product):
                 self.unlisted.append(name)
             else:
-                self.products[name] = wire.decode(feed.payload(product)[1])
+                self.products[name] = messages.decode(feed.payload(product)[1])
         except InvalidProduct as invalid:
             self.rejected[name] = str(invalid)
 

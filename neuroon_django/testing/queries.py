@@ -8,9 +8,9 @@ from typing import Any
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import Feed, ProductFeed, registry, speaking
+from neuroon_django.feeds import Feed, ProductFeed, payload_context, registry
 
 
 def assert_queries(feed: type[Feed[Any]], n: int) -> None:
@@ -23,10 +23,10 @@ def assert_queries(feed: type[Feed[Any]], n: int) -> None:
 
 
 def _assert_queries(feed: ProductFeed[Any], n: int) -> None:
-    pks = list(feed.get_queryset().order_by("pk").values_list("pk", flat=True)[: wire.MAX_BATCH])
+    pks = list(feed.get_queryset().order_by("pk").values_list("pk", flat=True)[: messages.MAX_BATCH])
     if len(pks) < 2:
         raise AssertionError(f"{len(pks)} product(s) can show no query per product: make some")
-    with CaptureQueriesContext(connections[feed.get_queryset().db]) as captured, speaking():
+    with CaptureQueriesContext(connections[feed.get_queryset().db]) as captured, payload_context():
         for product in feed.load(pks).values():
             with suppress(InvalidProduct):
                 if feed.value("is_listed", product):

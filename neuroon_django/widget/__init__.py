@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 
-from neuroon_django.widget.issuing import refresh_token
 from neuroon_django.widget.pages import get_token
+from neuroon_django.widget.token import refresh_token
 
 __all__ = ["aget_token", "get_token", "refresh_token"]
 

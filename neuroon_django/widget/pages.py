@@ -18,8 +18,8 @@ from django.db import Error, connections
 
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
-from neuroon_django.widget import issuing
-from neuroon_django.widget.issuing import Here, Token
+from neuroon_django.widget import token as issuing
+from neuroon_django.widget.token import Here, Token
 
 logger = logging.getLogger("neuroon_django")
 

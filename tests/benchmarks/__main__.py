@@ -38,11 +38,11 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from neuroon_django import mark_changed, muted  # noqa: E402
-from neuroon_django.client import Client  # noqa: E402
+from neuroon_django.api import Client  # noqa: E402
 from neuroon_django.conf import conf  # noqa: E402
+from neuroon_django.delivery import ProductRun, Scan  # noqa: E402
 from neuroon_django.models import Change, ShopState, SyncedProduct  # noqa: E402
 from neuroon_django.querysets.products import key_of  # noqa: E402
-from neuroon_django.sync import ProductRun, Scan  # noqa: E402
 from tests.shop.models import Brand, Category, Product, StockRecord  # noqa: E402
 
 ROUNDS = 5

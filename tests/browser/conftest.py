@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.insert(0, "browser")  # no Chromium: nothing else is started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     chromium = services.chromium()
     services.need(chromium, "Chromium (Debian's `chromium`, or one named in CHROMIUM)")
@@ -98,7 +98,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(browser, tmp_path_factory) -> Iterator[Shop]:
     """The example shop on SQLite and the file broker, its catalogue at Neuroon, a worker at work."""
     state = tmp_path_factory.mktemp("shop")

@@ -8,11 +8,11 @@ import pytest
 from django.db.models import Model, Value
 
 from neuroon_django import ProductFeed
+from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
-from neuroon_django.receivers import receivers
-from neuroon_django.sync import fold_all
+from neuroon_django.recording.receivers import receivers
 from tests.shop.models import Item
 
 

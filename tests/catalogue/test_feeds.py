@@ -8,9 +8,10 @@ from django.db import connection
 from django.db.models import Count, F, Prefetch, Value
 from django.test.utils import CaptureQueriesContext
 
-from neuroon_django import ProductFeed, register, wire
+from neuroon_django import ProductFeed, register
+from neuroon_django.api import messages
 from neuroon_django.exceptions import ConfigurationError
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.feeds.paths import ANYTHING, Reads
 from neuroon_django.models import SyncedProduct
 from tests.catalogue.conftest import item_feed
@@ -28,9 +29,9 @@ from tests.shop.models import (
 
 def build(feed: ProductFeed) -> dict[str, dict[str, object]]:
     """Every product's payload by its external id, as a worker builds a batch."""
-    with speaking():
+    with payload_context():
         loaded = feed.load(feed.get_queryset().values_list("pk", flat=True))
-        return {name: wire.decode(text) for name, text in map(feed.payload, loaded.values())}
+        return {name: messages.decode(text) for name, text in map(feed.payload, loaded.values())}
 
 
 @pytest.mark.django_db
@@ -210,7 +211,7 @@ def test_law_07_the_row_has_the_name_that_the_payload_has(way):
     Detail.objects.create(item=item, name="oak")
     feed = item_feed(external_id=IDS[way])(Item)
     names = feed.names([item.pk])
-    with speaking():
+    with payload_context():
         loaded = feed.load([item.pk])[str(item.pk)]
         assert names == {str(item.pk): feed.external_id_of(loaded)}
     assert bool(names[str(item.pk)]) == (way != "a path over many")

@@ -9,14 +9,16 @@ import pytest
 from django.db import connection, transaction
 
 from neuroon_django import mark_changed, muted
+from neuroon_django.delivery import fold, fold_all
 from neuroon_django.models import Change, ShopState, SyncedProduct
-from neuroon_django.sync import fold, fold_all
 from tests.catalogue.conftest import item_feed
 from tests.shop.models import Gadget, Item, ItemProxy, Label, Maker, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-folding = importlib.import_module("neuroon_django.sync.fold")  # the package has its verb by that name
+folding = importlib.import_module(
+    "neuroon_django.delivery.fold"
+)  # the package has its verb by that name
 
 
 def items(count: int, **values: object) -> list[Item]:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import muted
 from neuroon_django.models import Change
-from neuroon_django.receivers import receivers
+from neuroon_django.recording.receivers import receivers
 from tests.catalogue.conftest import item_feed
 from tests.shop.models import (
     Category,

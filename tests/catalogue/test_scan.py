@@ -11,13 +11,13 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import mark_changed, muted
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
+from neuroon_django.delivery import ProductRun, Scan, fold_all
+from neuroon_django.delivery import scan as scanning
+from neuroon_django.delivery.scan import RUN_GAP
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
-from neuroon_django.sync import ProductRun, Scan, fold_all
-from neuroon_django.sync import scan as scanning
-from neuroon_django.sync.scan import RUN_GAP
 from tests.catalogue.conftest import item_feed
 from tests.shop.models import Gadget, Item, Maker, Voucher
 

@@ -19,11 +19,12 @@ from django.utils.functional import lazystr
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import speaking, values
+from neuroon_django.feeds import payload_context, values
 from neuroon_django.feeds.entries import lookup
 from tests.catalogue.conftest import item_feed
+from tests.naming import case
 from tests.shop.models import Item, Label
 
 
@@ -79,7 +80,7 @@ def test_law_12_numbers_are_quantised_to_the_cent(name):
         ([1], "several values where one is expected; write a method that picks one"),
         (Money(Decimal("NaN")), "NaN is not an amount"),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_law_12_what_is_no_amount_says_why(value, reason):
     with pytest.raises(ValueError) as caught:
@@ -155,7 +156,7 @@ def test_descriptions_are_text(value, expected):
         (["a,b"], ["a,b"]),
         (["two\nlines"], ["two lines"]),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_several_texts_from_whatever_holds_them(value, expected):
     assert values.texts(value) == expected
@@ -213,7 +214,7 @@ def field_file(name: str, base_url: str | None) -> FieldFile:
         (lazystr("/lazy/"), "https://mystore.com/lazy/"),
         ("  ", ""),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_addresses_are_absolute(value, expected):
     assert values.address(value, "https://mystore.com") == expected
@@ -256,8 +257,8 @@ def test_currencies_that_are_none(value):
 
 def payload(product: Item | None = None, **entries: object) -> dict[str, object]:
     feed = item_feed(**{"external_id": "code", **entries})(Item)
-    with speaking():
-        return wire.decode(feed.payload(product or Item(pk=1, code="A", title="Title"))[1])
+    with payload_context():
+        return messages.decode(feed.payload(product or Item(pk=1, code="A", title="Title"))[1])
 
 
 def reason(**entries: object) -> str:
@@ -415,7 +416,7 @@ def test_law_12_numbers_of_further_fields_are_to_the_cent_and_nulls_left_out():
         ({"x": object}, "cannot be written as JSON: Encoding objects of type type is unsupported"),
         (None, "extra: TypeError: 'NoneType' object is not iterable"),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_law_12_further_fields_that_json_cannot_hold(fields, told):
     assert reason(extra=lambda feed, item: fields) == told

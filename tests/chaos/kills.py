@@ -14,7 +14,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.querysets import (
     ChangeQuerySet,
     ConversionQuerySet,

@@ -14,8 +14,9 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-from neuroon_django import clicks, mark_changed, wire
-from neuroon_django.feeds import registry, speaking
+from neuroon_django import clicks, mark_changed
+from neuroon_django.api import messages
+from neuroon_django.feeds import payload_context, registry
 from tests.shop.models import Brand, Category, Order, Product, StockRecord
 
 PILLARS = 5  # products that are never renamed nor deleted: orders are made of these
@@ -247,12 +248,12 @@ class Shop:
         """The catalogue that Neuroon must hold, as that route takes it."""
         feed = registry.product_feed("shop.product")
         assert feed is not None
-        with speaking():
+        with payload_context():
             listed = feed.related().filter(is_published=True)
             payloads = [feed.payload(product)[1] for product in listed]
         if route == "shops":
-            payloads = [wire.encode_batch([payload], "shops")[1:-1] for payload in payloads]
-        return {payload["externalId"]: payload for payload in map(wire.decode, payloads)}
+            payloads = [messages.encode_batch([payload], "shops")[1:-1] for payload in payloads]
+        return {payload["externalId"]: payload for payload in map(messages.decode, payloads)}
 
     # Its parts
 

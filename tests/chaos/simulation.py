@@ -22,11 +22,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.conversions import ConversionRun
+from neuroon_django.delivery import ConversionRun, ProductRun
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.sync import ProductRun
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault, random_faults
 from tests.chaos import kills

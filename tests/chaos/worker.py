@@ -18,11 +18,10 @@ def main(config: dict) -> None:
         setattr(settings, name, value)
     django.setup()
 
-    from neuroon_django.client import Client
+    from neuroon_django.api import Client
     from neuroon_django.conf import conf
-    from neuroon_django.conversions import ConversionRun
+    from neuroon_django.delivery import ConversionRun, ProductRun
     from neuroon_django.models import ShopState, gates
-    from neuroon_django.sync import ProductRun
 
     for name, value in config["pauses"].items():
         setattr(gates, name, value)

@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
+from neuroon_django.delivery.reconcile import Comparison, Reconciliation
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import ShopState
-from neuroon_django.sync.reconcile import Comparison, Reconciliation
 
 SHOWN = 20  # examples of each kind; all of them with -v 2
 

@@ -10,20 +10,18 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import ApiError
 from neuroon_django.management.base import (
     FAILED,
     NeuroonCommand,
     print_table,
-    remedy,
-    waits_until,
     wrong_settings,
 )
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.sync.status import Pause, Status, status_of, token_age
-from neuroon_django.widget.issuing import SERVE_UNTIL
+from neuroon_django.operations.status import Pause, Status, remedy, status_of, token_age, waits_until
+from neuroon_django.widget.token import SERVE_UNTIL
 
 QUOTA_TIMEOUT = 5  # seconds
 

@@ -8,12 +8,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from neuroon_django import conversions
+from neuroon_django.delivery import Scan, fold_all, preview_orders
+from neuroon_django.delivery.preview import rehearse
+from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.sync import Scan, fold_all
-from neuroon_django.sync.reconcile import Reconciliation
-from neuroon_django.sync.rehearsal import rehearse
 
 
 class Command(SendingCommand):
@@ -62,7 +61,7 @@ class Command(SendingCommand):
         for move in rehearse(shop, scan=scan, full=full, retry=retry):
             done[move.verb] += 1
             self.stdout.write(f"{words[move.verb]} {move.external_id} {move.told}".rstrip())
-        for verb, order_id, told in conversions.rehearse(shop, scan=scan or full, retry=retry):
+        for verb, order_id, told in preview_orders(shop, scan=scan or full, retry=retry):
             done[verb] += 1
             self.stdout.write(f"{words[verb]} {_('Order %s') % order_id}: {told}")
         summary = _("Nothing was sent. To send: %(send)s, to delete: %(delete)s, kept back: %(keep)s.")

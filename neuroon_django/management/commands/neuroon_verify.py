@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.management.base import COULD_NOT_RUN, FAILED, NeuroonCommand
-from neuroon_django.management.steps import Step
-from neuroon_django.management.verification import Verification
+from neuroon_django.operations.steps import Step
+from neuroon_django.operations.verification import Verification
 
 
 class Command(NeuroonCommand):

@@ -16,7 +16,7 @@ from typing import Any
 from django.core.cache import caches
 from django.utils import timezone
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
 from neuroon_django.models import ShopState

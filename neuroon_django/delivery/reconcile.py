@@ -18,19 +18,18 @@ from typing import Any, TypeVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from neuroon_django import wire
-from neuroon_django.client import Client
+from neuroon_django.api import Client, messages
+from neuroon_django.api.retry import call_with_retries
 from neuroon_django.conf import conf
+from neuroon_django.delivery.fold import fold_all
+from neuroon_django.delivery.parcels import sort
+from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.models.gates import PACE
 from neuroon_django.querysets import ProductStatus
 from neuroon_django.querysets.products import key_of
-from neuroon_django.sync.fold import fold_all
-from neuroon_django.sync.parcels import sort
-from neuroon_django.sync.patience import insist
-from neuroon_django.sync.scan import Scan
 
 CHUNK = 500
 
@@ -122,11 +121,11 @@ class Reconciliation:
     def _rows(self) -> Any:
         return SyncedProduct.objects.of(self.shop)
 
-    def _pages(self) -> Iterator[Sequence[wire.ListedProduct]]:
+    def _pages(self) -> Iterator[Sequence[messages.ListedProduct]]:
         """The list, at the pace that the limit allows."""
         number, seen = 0, 0
         while True:
-            page = insist(partial(self.client.list_products, number))
+            page = call_with_retries(partial(self.client.list_products, number))
             seen += len(page.content)
             self.on_page(seen, page.total_elements)
             yield page.content
@@ -135,7 +134,7 @@ class Reconciliation:
                 return
             time.sleep(60 / (PACE * conf.RATE_LIMIT) if conf.RATE_LIMIT else 0)
 
-    def _compare_page(self, page: Sequence[wire.ListedProduct]) -> None:
+    def _compare_page(self, page: Sequence[messages.ListedProduct]) -> None:
         items = {key_of(item.external_id): item for item in page}
         rows = {row.key: row for row in self._rows.filter(key__in=items)}
         settled: list[SyncedProduct] = []
@@ -156,13 +155,15 @@ class Reconciliation:
         known = found.same + found.under_way + len(found.different)
         found.listed = known + len(found.strays)
 
-    def _compare_rows(self, rows: list[SyncedProduct], items: dict[str, wire.ListedProduct]) -> None:
+    def _compare_rows(
+        self, rows: list[SyncedProduct], items: dict[str, messages.ListedProduct]
+    ) -> None:
         """Compare with what would be sent now; what cannot be is the next run's business."""
         for row in rows:
             row.digest = ""
         built = sort(rows)
         for row, payload in zip(built.rows, built.payloads, strict=True):
-            if told := _difference(wire.decode(payload), items[row.key]):
+            if told := _difference(messages.decode(payload), items[row.key]):
                 self.found.different[row.pk] = f"{row.external_id}: {told}"
             else:
                 self.found.same += 1
@@ -181,7 +182,7 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def _difference(here: dict[str, Any], there: wire.ListedProduct) -> str:
+def _difference(here: dict[str, Any], there: messages.ListedProduct) -> str:
     """The first of name, price and stock that differs; "" for none, or where Neuroon is silent."""
     prices = {Decimal(here[name]) for name in ("price", "salePrice") if name in here}
     if there.name and there.name != here["name"]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from neuroon_django.delivery.fold import fold_all
+from neuroon_django.delivery.parcels import sort
 from neuroon_django.feeds import ProductFeed, registry
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
-from neuroon_django.sync.fold import fold_all
-from neuroon_django.sync.parcels import sort
 
 PAGE = 500
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from neuroon_django.client import Client
+from neuroon_django.api import Client
 from neuroon_django.conf import conf
+from neuroon_django.delivery.parcels import Removal
+from neuroon_django.delivery.troubles import Tally, Troubles
 from neuroon_django.exceptions import ApiError, NotFound, Refused
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.models.gates import HOUR
 from neuroon_django.querysets import Lane
-from neuroon_django.sync.parcels import Removal
-from neuroon_django.sync.troubles import Tally, Troubles
 
 
 class RemovalVerdicts(Troubles):

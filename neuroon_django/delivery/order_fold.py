@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import Model
 
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.models import Change, Conversion, ShopState
-from neuroon_django.querysets.clock import patiently
+from neuroon_django.querysets.clock import retry_on_deadlock
 
 CHANGES = 500
 PAGE = 500
@@ -18,8 +18,8 @@ PAGE = 500
 Orders = Mapping[tuple[str, str], Model]  # by model label, and primary key as text
 
 
-@patiently
-def fold(shop: ShopState) -> bool:
+@retry_on_deadlock
+def fold_orders(shop: ShopState) -> bool:
     """Fold one handful of order changes into due rows; False where there are none."""
     feeds = {feed.topic: feed for feed in registry.orders()}
     changes = list(Change.objects.filter(model__in=feeds).order_by("pk")[:CHANGES])
@@ -48,7 +48,7 @@ def find_paid(shop: ShopState) -> int:
     while rows := Conversion.objects.unpaid(shop, after, PAGE):
         after = rows[-1].pk
         orders = load(rows)
-        with speaking():
+        with payload_context():
             paid = [row.pk for row in rows if _is_paid(row, orders)]
         Conversion.objects.look_again(paid)
         found += len(paid)

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from neuroon_django import wire
-from neuroon_django.client import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
+from neuroon_django.delivery.parcels import Parcel, Removal
 from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
 from neuroon_django.models import ShopState, SyncedProduct
-from neuroon_django.models.gates import MOMENT, STUBBORN, backoff
+from neuroon_django.models.gates import MOMENT, ROW_BACKOFF_AFTER, backoff
 from neuroon_django.querysets import Settlement
 from neuroon_django.querysets.shops import NEAR
-from neuroon_django.sync.parcels import Parcel, Removal
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Troubles:
         self.patient = patient
 
     @property
-    def route(self) -> wire.Route | None:
+    def route(self) -> messages.Route | None:
         """The product route, or None as long as nobody knows (`API.md`, "Products")."""
         fixed = conf.PRODUCTS_API
         known = self.shop.route if fixed == "auto" else fixed
@@ -72,7 +71,7 @@ class Troubles:
         Where the outcome is unknown, the rows stay leased: nothing else may be sent for them yet.
         """
         rows, temporary = cargo.rows, isinstance(error, Unavailable)
-        if temporary and len(rows) == 1 and rows[0].attempts > STUBBORN:
+        if temporary and len(rows) == 1 and rows[0].attempts > ROW_BACKOFF_AFTER:
             seconds = backoff(rows[0].attempts, MOMENT)
             self.tally.errors.append(str(error))
         else:

@@ -16,7 +16,7 @@ TRIES = 4
 PAUSE = 0.5  # seconds before the second attempt; doubled with each
 
 
-def insist(call: Callable[[], T], seconds: float | None = None) -> T:
+def call_with_retries(call: Callable[[], T], seconds: float | None = None) -> T:
     """Call until it succeeds, up to four times and not beyond that many seconds (`TIMEOUT`)."""
     deadline = time.monotonic() + (conf.TIMEOUT if seconds is None else seconds)
     for attempt in range(TRIES):

@@ -17,8 +17,9 @@ import requests
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from neuroon_django import exceptions, wire
-from neuroon_django.client.transport import Adapter
+from neuroon_django import exceptions
+from neuroon_django.api import messages
+from neuroon_django.api.transport import Adapter
 
 T = TypeVar("T")
 
@@ -62,24 +63,24 @@ class Client:
     # Products (`API.md`, "Products")
 
     def sync_products(
-        self, payloads: Sequence[bytes], external_ids: list[str], route: wire.Route
-    ) -> wire.SyncResult:
+        self, payloads: Sequence[bytes], external_ids: list[str], route: messages.Route
+    ) -> messages.SyncResult:
         """Create or update up to 100 products; their encoded payloads and ids in the same order."""
         prefix = "/api/plugin" if route == "plugin" else "/api"
         path = f"{prefix}/shops/{self.shop}/products/sync"
-        body = wire.encode_batch(payloads, route)
-        return self._read("POST", path, body, lambda b: wire.read_sync_result(b, external_ids))
+        body = messages.encode_batch(payloads, route)
+        return self._read("POST", path, body, lambda b: messages.read_sync_result(b, external_ids))
 
-    def delete_product(self, product_id: str, route: wire.Route) -> None:
+    def delete_product(self, product_id: str, route: messages.Route) -> None:
         """Take one product out; raises NotFound where Neuroon knows no such id."""
         prefix = "/api/plugin" if route == "plugin" else "/api"
         path = f"{prefix}/shops/{self.shop}/products/{quote(product_id, safe='')}"
         self._read("DELETE", path, None, _read_deleted)
 
-    def list_products(self, page: int, size: int = PAGE_SIZE) -> wire.Page:
+    def list_products(self, page: int, size: int = PAGE_SIZE) -> messages.Page:
         """One page of what Neuroon holds; pages count from 0."""
         path = f"/api/shops/{self.shop}/products?page={page}&size={size}&sort=externalId"
-        return self._read("GET", path, None, wire.read_page)
+        return self._read("GET", path, None, messages.read_page)
 
     # Conversions (`API.md`, "Conversions")
 
@@ -95,7 +96,7 @@ class Client:
 
     def verify(self, domain: str) -> dict[str, Any]:
         """Tie the domain to the shop: `{shopId, verificationCode, domain, name}`."""
-        body = wire.encode({"domain": domain})
+        body = messages.encode({"domain": domain})
         path = f"/api/plugin/shops/{self.shop}/verify"
         return self._read("POST", path, body, _read_object, origin=domain)
 
@@ -180,7 +181,7 @@ def _error_of(
     method: str, path: str, answer: bytes, response: requests.Response
 ) -> exceptions.ApiError:
     status = response.status_code
-    message, wait, details = wire.read_error(answer)
+    message, wait, details = messages.read_error(answer)
     return exceptions.error_for(status)(
         message or response.reason or "no reason given",
         method=method,
@@ -206,7 +207,7 @@ def _read_token(body: bytes) -> str:
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
-    data = wire.decode(body)
+    data = messages.decode(body)
     if not isinstance(data, dict):
         raise ValueError("not an object")
     return data
@@ -224,7 +225,7 @@ def _cause(error: BaseException) -> str:
     """A line for people, without addresses of objects and without the request."""
     reason = getattr(error.args[0] if error.args else None, "reason", None) or error
     text = str(reason).rpartition(">: ")[2].rpartition("): ")[2]
-    return wire.text_of(f"{type(reason).__name__}: {text}")
+    return messages.text_of(f"{type(reason).__name__}: {text}")
 
 
 def _retry_after(value: str | None, told: float | None) -> float | None:

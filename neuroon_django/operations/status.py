@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from neuroon_django.querysets import GROUPS
 from neuroon_django.querysets.shops import NEAR
 
 ERRORS = 10  # groups of errors that are told
+REFUSAL = re.compile(r"\b[A-Z]+ /\S*: (401|403|404) ")  # in the text of an ApiError
 
 
 @dataclass
@@ -107,3 +109,21 @@ def _errors(*querysets: QuerySet[Any]) -> list[tuple[str, int]]:
         grouped = stuck.order_by().values_list("last_error").annotate(n=Count("pk"))
         found.extend(grouped.order_by("-n", "last_error")[:ERRORS])
     return sorted(found, key=lambda item: (-item[1], item[0]))[:ERRORS]
+
+
+def remedy(reason: str) -> str:
+    """What ends a pause of this reason, which does not end by itself; "" where it does."""
+    status = REFUSAL.search(reason)
+    if not status:
+        return ""
+    if status[1] == "401":
+        return _("Correct NEUROON_API_KEY, then run neuroon_verify.")
+    return _("Run neuroon_verify: it says what to correct.")
+
+
+def waits_until(wait: Pause) -> str:
+    """What ends by itself: nobody needs to do anything."""
+    moment = wait.until
+    until = timezone.localtime(moment) if moment and timezone.is_aware(moment) else moment
+    told = {"group": _(wait.group), "reason": wait.reason, "until": f"{until:%H:%M:%S}"}
+    return _("%(group)s: %(reason)s until %(until)s") % told

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane, Placement
-from neuroon_django.querysets.clock import patiently
+from neuroon_django.querysets.clock import retry_on_deadlock
 
 CHANGES = 1000  # change rows folded at once
 PAGE = 500  # products found at once through relations
@@ -29,7 +29,7 @@ def fold_all(shop: ShopState) -> bool:
     return found
 
 
-@patiently
+@retry_on_deadlock
 def fold(shop: ShopState) -> bool:
     """Fold one handful of changes; False where there are none."""
     orders = [feed.topic for feed in registry.orders()]
@@ -55,7 +55,7 @@ def place(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> None
     if feed := registry.product_feed(label):
         found = feed.pks(asked)
         asked |= dict.fromkeys(found)
-        with speaking():
+        with payload_context():
             named = feed.names(found.values())
         names = {pk: named[pk] for pk in [*found, *named] if pk in named}
     gone = asked.keys() - names.keys()

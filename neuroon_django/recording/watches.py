@@ -18,7 +18,7 @@ from django.db.models import Model
 from neuroon_django.feeds.feed import Feed
 from neuroon_django.feeds.keys import keys_of
 from neuroon_django.feeds.orders import OrderFeed
-from neuroon_django.feeds.paths import Hop, Path, Reads, same_row, spellings
+from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
 from neuroon_django.feeds.products import ProductFeed
 from neuroon_django.feeds.registry import registry
 
@@ -27,7 +27,7 @@ Topics = dict[str, type[Model]]
 
 
 @dataclass(frozen=True)
-class Pointer:
+class OwnerColumn:
     """The column by which a row points to its owner: what is looked at when the row changes."""
 
     owner: type[Model]
@@ -81,7 +81,7 @@ class Watch:
     own: Topics = field(default_factory=dict)  # of its product feeds
     orders: Topics = field(default_factory=dict)  # of its order feeds
     labels: Topics = field(default_factory=dict)  # its own; products hang on it
-    pointers: dict[Pointer, None] = field(default_factory=dict)
+    pointers: dict[OwnerColumn, None] = field(default_factory=dict)
     # Products to write down before a delete, since afterwards they cannot be found.
     lost: dict[tuple[ProductFeed[Any], str], None] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
@@ -132,10 +132,10 @@ class Watches:
         watch = self.by_model[hop.target]
         watch.reads |= path.reads
         if hop.kind == "reverse":
-            self._point(hop.target, Pointer(hop.source, hop.field.field))
+            self._point(hop.target, OwnerColumn(hop.source, hop.field.field))
         elif hop.kind == "generic":
             column = hop.target._meta.get_field(hop.field.object_id_field_name)
-            self._point(hop.target, Pointer(hop.source, column, hop.field))
+            self._point(hop.target, OwnerColumn(hop.source, column, hop.field))
         else:
             watch.labels[hop.target._meta.label_lower] = hop.target
             watch.lost[feed, path.query] = None
@@ -143,10 +143,10 @@ class Watches:
             self.through[hop.through][hop] = None
             # A table that the shop declared is also changed by saving its rows.
             if not hop.through._meta.auto_created and hop.through_column:
-                self._point(hop.through, Pointer(hop.source, hop.through_column))
+                self._point(hop.through, OwnerColumn(hop.source, hop.through_column))
                 self.by_model[hop.through].reads |= Reads(all_but=True)
 
-    def _point(self, model: type[Model], pointer: Pointer) -> None:
+    def _point(self, model: type[Model], pointer: OwnerColumn) -> None:
         watch = self.by_model[model]
         watch.pointers[pointer] = None
         watch.reads |= Reads(spellings(model, *pointer.columns))
@@ -155,7 +155,7 @@ class Watches:
         """Every class whose signals concern a watched model: itself, its proxies, kin by table."""
         for model in apps.get_models(include_auto_created=True):
             merged = Watch()
-            kin = [watched for watched in self.by_model if same_row(model, watched)]
+            kin = [watched for watched in self.by_model if same_table(model, watched)]
             for watched in kin:
                 merged.add(self.by_model[watched])
             if kin:

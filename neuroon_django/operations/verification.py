@@ -11,8 +11,9 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from neuroon_django import widget, wire
-from neuroon_django.client import Client
+from neuroon_django import widget
+from neuroon_django.api import Client, messages
+from neuroon_django.api.retry import call_with_retries
 from neuroon_django.conf import DEFAULT_API_URL, ascii_address, conf
 from neuroon_django.exceptions import (
     ApiError,
@@ -23,13 +24,11 @@ from neuroon_django.exceptions import (
     Refused,
     Unavailable,
 )
-from neuroon_django.management import steps
-from neuroon_django.management.base import waits_until
-from neuroon_django.management.steps import Step
 from neuroon_django.models import ShopState
-from neuroon_django.sync.patience import insist
-from neuroon_django.sync.status import status_of, token_age
-from neuroon_django.widget.issuing import SERVE_UNTIL
+from neuroon_django.operations import steps
+from neuroon_django.operations.status import status_of, token_age, waits_until
+from neuroon_django.operations.steps import Step
+from neuroon_django.widget.token import SERVE_UNTIL
 
 logger = logging.getLogger("neuroon_django")
 
@@ -107,7 +106,7 @@ class Verification:
     def _asked(self, name: str, ask: Callable[[], Step]) -> Step:
         """A step that asks Neuroon, or what its error means."""
         try:
-            return insist(ask, SECONDS)
+            return call_with_retries(ask, SECONDS)
         except ApiError as error:
             return Step(name, "failed", str(error), advice(error))
 
@@ -172,7 +171,7 @@ class Verification:
 def _picked(told: dict[str, Any], *names: str) -> tuple[dict[str, Any], str]:
     """These facts of an answer, and a line of them."""
     kept = {name: told[name] for name in names if name in told}
-    return kept, ", ".join(f"{name}: {wire.text_of(value)}" for name, value in kept.items())
+    return kept, ", ".join(f"{name}: {messages.text_of(value)}" for name, value in kept.items())
 
 
 def advice(error: ApiError) -> str:

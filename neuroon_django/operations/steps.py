@@ -14,10 +14,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 from django.utils.translation import gettext as _
 
-from neuroon_django import conversions, wire
+from neuroon_django.api import messages
 from neuroon_django.conf import conf
+from neuroon_django.delivery import build, lines_of
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import Feed, OrderFeed, ProductFeed, registry, speaking
+from neuroon_django.feeds import Feed, OrderFeed, ProductFeed, payload_context, registry
 from neuroon_django.models import SyncedProduct
 
 BATCH = 10  # products built to see whether queries grow with their number
@@ -116,7 +117,7 @@ def _feed(feed: ProductFeed[Any]) -> Step:
 def _built(feed: ProductFeed[Any], pks: list[Any]) -> tuple[dict[str, bytes | str], int]:
     """Payloads, or the reason where there is none, by primary key; and the queries it took."""
     built: dict[str, bytes | str] = {str(pk): _("it is not there any more") for pk in pks}
-    with CaptureQueriesContext(connections[feed.get_queryset().db]) as captured, speaking():
+    with CaptureQueriesContext(connections[feed.get_queryset().db]) as captured, payload_context():
         for pk, product in feed.load(pks).items():
             try:
                 built[pk] = feed.payload(product)[1]
@@ -135,10 +136,10 @@ def _order_feed(feed: OrderFeed[Any]) -> Step:
         return Step("feeds", "ok", _("%s: the shop has no order yet") % name)
     pk = next(iter(orders))
     try:
-        with speaking():
+        with payload_context():
             pk = next((pk for pk, order in orders.items() if feed.value("is_paid", order)), pk)
-            lines = conversions.lines_of(feed, orders[pk])
-            body = conversions.build(feed, orders[pk], lines, Clicked())
+            lines = lines_of(feed, orders[pk])
+            body = build(feed, orders[pk], lines, Clicked())
     except InvalidProduct as invalid:
         todo = _(
             "Look at that method or lookup of %s, or at the order; after the fix run "
@@ -155,7 +156,7 @@ def _order_feed(feed: OrderFeed[Any]) -> Step:
 
 
 def _differing(one: bytes, other: bytes) -> list[str]:
-    first, second = wire.decode(one), wire.decode(other)
+    first, second = messages.decode(one), messages.decode(other)
     return [name for name in first | second if first.get(name) != second.get(name)]
 
 
@@ -202,7 +203,7 @@ def _workers() -> tuple[list[str], str]:
                 found.extend(inspect.ping() or ())
                 trouble[:] = []
         except Exception as error:  # any transport's own
-            trouble[:] = [wire.text_of(f"{type(error).__name__}: {error}")]
+            trouble[:] = [messages.text_of(f"{type(error).__name__}: {error}")]
 
     thread = threading.Thread(target=ask, daemon=True, name="neuroon-ping")
     thread.start()

@@ -19,10 +19,10 @@ from django.db.models.signals import (
 )
 
 from neuroon_django import clicks
-from neuroon_django.changes import record, record_all, record_owner, recording
 from neuroon_django.feeds.paths import Hop
-from neuroon_django.feeds.watches import Name, Pointer, Watch, Watches, named
-from neuroon_django.tasks import flush_conversions
+from neuroon_django.recording.record import record, record_all, record_owner, recording
+from neuroon_django.recording.wakeup import ORDERS
+from neuroon_django.recording.watches import Name, OwnerColumn, Watch, Watches, named
 
 UID = "neuroon_django"
 
@@ -99,7 +99,7 @@ class Receivers:
         if names := named(watch.topics, instance, using) | watch.owners(instance, using):
             record(names)
         if watch.orders and (orders := named(watch.orders, instance, using)):
-            record(orders, task=flush_conversions, clicked=clicks.current.get())
+            record(orders, task=ORDERS, clicked=clicks.current.get())
 
     def deleted(self, sender: Any, instance: Model, using: str, **kwargs: Any) -> None:
         """The object is gone: a worker will find that it is."""
@@ -142,7 +142,7 @@ class Receivers:
                 linked = hop.source._base_manager.filter(**{f"{hop.query}__pk": instance.pk})
                 record_all(linked, label)
             elif both or not mine:
-                pointer = Pointer(hop.source, hop.through_column)
+                pointer = OwnerColumn(hop.source, hop.through_column)
                 names.update((name, None) for pk in pk_set or () for name in pointer.names([pk], using))
         if names:
             record(names)

@@ -16,20 +16,19 @@ from typing import Any
 
 from django.utils import timezone
 
-from neuroon_django import wire
-from neuroon_django.client import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
+from neuroon_django.delivery.fold import fold_all
+from neuroon_django.delivery.parcels import Parcel, Removal, TooLate, sort
+from neuroon_django.delivery.removals import RemovalVerdicts
+from neuroon_django.delivery.scan import Scan
+from neuroon_django.delivery.troubles import Tally
+from neuroon_django.delivery.verdicts import SUSPECTS, Verdicts
 from neuroon_django.exceptions import ApiError
-from neuroon_django.feeds.feed import explained
+from neuroon_django.feeds.feed import format_error
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.models.gates import MOMENT, backoff
 from neuroon_django.querysets import Lane, ProductStatus, Settlement
-from neuroon_django.sync.fold import fold_all
-from neuroon_django.sync.parcels import Parcel, Removal, TooLate, sort
-from neuroon_django.sync.removals import RemovalVerdicts
-from neuroon_django.sync.scan import Scan
-from neuroon_django.sync.troubles import Tally
-from neuroon_django.sync.verdicts import SUSPECTS, Verdicts
 
 logger = logging.getLogger("neuroon_django")
 
@@ -169,7 +168,7 @@ class ProductRun:
         """The shop's database or code failed for these, one of them perhaps: fewer at a time, and
         the one that is left alone later and later."""
         self.in_hand = []
-        reason = wire.text_of(explained(error))
+        reason = messages.text_of(format_error(error))
         logger.warning("not_built rows=%d error=%s", len(rows), reason)
         outcome, alone = Settlement(), len(rows) == 1
         for row in rows:
@@ -210,7 +209,7 @@ class ProductRun:
         return 2 * conf.TIMEOUT
 
     def _ready(self, cargo: Parcel | Removal) -> bool:
-        """Wait for the slot, then write on the rows that they are on the wire."""
+        """Wait for the slot, then write on the rows that they are on the messages."""
         self.in_hand = cargo.rows
         force = self.force and cargo.group not in self.forced
         self.forced.add(cargo.group)

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from neuroon_django import signals, wire
-from neuroon_django.client import Client
+from neuroon_django import signals
+from neuroon_django.api import Client, messages
+from neuroon_django.delivery.parcels import Parcel, refused_digest, rejection
+from neuroon_django.delivery.troubles import Tally, Troubles
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.querysets import ProductStatus, Settlement
-from neuroon_django.sync.parcels import Parcel, refused_digest, rejection
-from neuroon_django.sync.troubles import Tally, Troubles
 
 logger = logging.getLogger("neuroon_django")
 
@@ -37,7 +37,7 @@ class Verdicts(Troubles):
         self.suspects: list[tuple[Parcel, str]] = []
         self.acquitted = False  # something was accepted, so refusals are the products' own
 
-    def succeeded(self, parcel: Parcel, answer: wire.SyncResult) -> None:
+    def succeeded(self, parcel: Parcel, answer: messages.SyncResult) -> None:
         """A 2xx: named products are rejected, unnamed failures are looked for, the rest is there."""
         self.shop.answered("products")
         named = [row for row in parcel.rows if row.external_id in answer.named]
@@ -95,7 +95,7 @@ class Verdicts(Troubles):
     def _refused(self, parcel: Parcel, error: Refused) -> None:
         """A whole batch was refused: those it names are rejected, else halves are tried."""
         ids = [row.external_id for row in parcel.rows]
-        named, _ = wire.read_refusals(error.details, ids)
+        named, _ = messages.read_refusals(error.details, ids)
         if len(ids) == 1:
             self._refused_alone(parcel, named.get(ids[0]) or error.message)
         elif named:
@@ -138,7 +138,7 @@ class Verdicts(Troubles):
             outcome.add(
                 row,
                 status=ProductStatus.SYNCED,
-                digest=wire.digest(payloads[row.pk]),
+                digest=messages.digest(payloads[row.pk]),
                 last_error="",
                 synced_at=now,
             )

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
 
-from neuroon_django import wire
+from neuroon_django.api import messages
+from neuroon_django.delivery.fold import place
+from neuroon_django.delivery.parcels import refused_digest
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import ProductFeed, registry, speaking
-from neuroon_django.feeds.feed import explained
-from neuroon_django.models import ShopState, SyncedProduct
+from neuroon_django.feeds import ProductFeed, payload_context, registry
+from neuroon_django.feeds.feed import format_error
+from neuroon_django.models import ShopState, SyncedProduct, unseen
 from neuroon_django.querysets import Lane, ProductStatus
-from neuroon_django.sync.fold import place
-from neuroon_django.sync.parcels import refused_digest
 
 logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
 RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
-
-# Set when this process saw a change that it did not record, since the app was switched off.
-unseen = threading.Event()
 
 # Where a scan is: which of two walks, the feed's label, and the last key seen.
 Cursor = tuple[str, str, str]
@@ -103,7 +99,7 @@ class Scan:
         try:
             queryset = feed.beyond(feed.present(), after)
         except Exception as error:  # its own get_queryset(); the other feeds are scanned
-            logger.warning("not_scanned feed=%s error=%s", feed.label, explained(error))
+            logger.warning("not_scanned feed=%s error=%s", feed.label, format_error(error))
             self.failed = self.failed or feed.label
             return ""
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
@@ -121,7 +117,7 @@ class Scan:
         rows = {row.object_pk: row for row in owned}
         compared = [pk for pk in pks if (row := rows.get(str(pk))) and _is_settled(row)]
         loaded = feed.load(compared) if compared else {}
-        with speaking():
+        with payload_context():
             same = {pk for pk, product in loaded.items() if _is_same(feed, product, rows[pk])}
         under_way = {pk for pk, row in rows.items() if row.due_at and row.lane != Lane.DELETES}
         return [str(pk) for pk in pks if str(pk) not in same | under_way]
@@ -181,5 +177,5 @@ def _is_same(feed: ProductFeed[Any], product: Model, row: SyncedProduct) -> bool
         external_id, payload = feed.payload(product)
     except InvalidProduct as invalid:
         return row.status == ProductStatus.REJECTED and row.last_error.startswith(str(invalid))
-    known = (wire.digest(payload), refused_digest(payload))
+    known = (messages.digest(payload), refused_digest(payload))
     return external_id == row.external_id and (row.contested or row.digest in known)

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from neuroon_django import wire
-from neuroon_django.client import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import VERSION
 from neuroon_django.exceptions import ApiError, InvalidProduct
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.models import SyncedProduct
 from neuroon_django.querysets import Lane, ProductStatus, Settlement
 
@@ -48,7 +47,7 @@ class Parcel(Cargo):
 
     rows: list[SyncedProduct]
     payloads: list[bytes]
-    route: wire.Route
+    route: messages.Route
     # What the other route said, where this one is tried after it.
     first_error: ApiError | None = None
 
@@ -59,7 +58,7 @@ class Parcel(Cargo):
         "status": ProductStatus.SENDING,
     }
 
-    def call(self, client: Client) -> wire.SyncResult:
+    def call(self, client: Client) -> messages.SyncResult:
         ids = [row.external_id for row in self.rows]
         return client.sync_products(self.payloads, ids, self.route)
 
@@ -78,7 +77,7 @@ class Removal(Cargo):
     """One product to take out of Neuroon."""
 
     row: SyncedProduct
-    route: wire.Route
+    route: messages.Route
 
     group: ClassVar[str] = "deletes"
     on_the_wire: ClassVar[dict[str, Any]] = {"digest": ""}
@@ -118,7 +117,7 @@ class Sorted:
 
 def refused_digest(payload: bytes) -> str:
     """What a row remembers of a payload that Neuroon refused; another version may try it again."""
-    return wire.digest(b"refused " + VERSION.encode() + b" " + payload)
+    return messages.digest(b"refused " + VERSION.encode() + b" " + payload)
 
 
 def rejection(row: SyncedProduct, reason: str, digest: str = "") -> dict[str, Any]:
@@ -135,7 +134,7 @@ def sort(rows: Sequence[SyncedProduct]) -> Sorted:
     """Build what claimed rows need. A product's trouble is its own row's, never its neighbour's."""
     found = Sorted()
     products = _load(rows)
-    with speaking():
+    with payload_context():
         for row in rows:
             _sort_row(found, row, products.get((row.model, row.object_pk)))
     return found
@@ -169,7 +168,7 @@ def _sort_row(found: Sorted, row: SyncedProduct, product: Any) -> None:
         return
     if external_id != row.external_id:
         _moved(found, row, f"its external id is {external_id!r} now")
-    elif row.digest == wire.digest(payload):
+    elif row.digest == messages.digest(payload):
         found.unchanged += 1
         found.settle(row, status=ProductStatus.SYNCED, last_error="")
     elif row.digest == refused_digest(payload):

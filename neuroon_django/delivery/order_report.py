@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from neuroon_django import wire
+from neuroon_django.api import messages
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidProduct
 from neuroon_django.feeds import ConversionLine, OrderFeed, ProductFeed, registry
@@ -33,15 +33,15 @@ def build(
         items = [item for line in lines if (item := _item(feed, line, clicked))]
         if not items:
             return None
-        report = wire.ConversionReport(
+        report = messages.ConversionReport(
             order_id=_value(feed, "order_id", text, order),
             order_value=_value(feed, "order_value", money, order),
             currency=feed.ask("currency", currency, feed.value("currency", order) or conf.CURRENCY),
             conversions=items,
         )
-        return wire.encode(report)
+        return messages.encode(report)
     except UNUSABLE as error:
-        reason = wire.text_of(str(error))
+        reason = messages.text_of(str(error))
     raise InvalidProduct(reason)
 
 
@@ -55,12 +55,12 @@ def _value(feed: OrderFeed[Any], name: str, clean: Callable[[Any], Any], order: 
 
 def _item(
     feed: OrderFeed[Any], line: ConversionLine, clicked: dict[str, str]
-) -> wire.ConversionItem | None:
+) -> messages.ConversionItem | None:
     product_id = _external_id(line.product)
     search = clicked.get(product_id)
     if not search or line.quantity <= 0:
         return None
-    return wire.ConversionItem(
+    return messages.ConversionItem(
         product_id=product_id,
         search_log_id=search,
         quantity=max(1, int(line.quantity)),  # half a kilo is one

@@ -14,17 +14,17 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from neuroon_django import clicks, signals, wire
-from neuroon_django.client import Client
+from neuroon_django import clicks, signals
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
-from neuroon_django.conversions.orders import fold, load
-from neuroon_django.conversions.report import build, lines_of
+from neuroon_django.delivery.order_fold import fold_orders, load
+from neuroon_django.delivery.order_report import build, lines_of
 from neuroon_django.exceptions import ApiError, InvalidProduct, NotFound, Refused, Unavailable
-from neuroon_django.feeds import OrderFeed, registry, speaking
-from neuroon_django.feeds.feed import explained
+from neuroon_django.feeds import OrderFeed, payload_context, registry
+from neuroon_django.feeds.feed import format_error
 from neuroon_django.feeds.values import text
 from neuroon_django.models import Conversion, ShopState
-from neuroon_django.models.gates import MINUTE, MOMENT, STUBBORN, backoff
+from neuroon_django.models.gates import MINUTE, MOMENT, ROW_BACKOFF_AFTER, backoff
 from neuroon_django.querysets import ConversionStatus, Lane, Settlement
 
 logger = logging.getLogger("neuroon_django")
@@ -56,7 +56,7 @@ class ConversionRun:
         if self.force:
             Conversion.objects.hurry(self.shop)
         while not self.stopped and time.monotonic() < self.until:
-            while fold(self.shop):
+            while fold_orders(self.shop):
                 pass
             rows = Conversion.objects.claim(self.shop, Lane.CHANGES, AT_ONCE, seconds=self._lease)
             if not rows:
@@ -80,7 +80,7 @@ class ConversionRun:
         """Build what is paid and was clicked; the others wait, or are closed with a word."""
         ready, outcome = [], Settlement()
         orders = load(rows)
-        with speaking():
+        with payload_context():
             for row in rows:
                 feed = registry.order_feed(row.model)
                 order = orders.get((row.model, row.object_pk))
@@ -89,7 +89,7 @@ class ConversionRun:
                 except InvalidProduct as invalid:
                     values, body = self._rejection(row, str(invalid)), None
                 except Exception as error:  # the database's, say; it holds no other order up
-                    reason = wire.text_of(explained(error))
+                    reason = messages.text_of(format_error(error))
                     logger.warning("not_built order=%s error=%s", row.object_pk, reason)
                     pending = {"status": ConversionStatus.PENDING, "last_error": reason}
                     values, body = {"again": True, **pending}, None
@@ -130,7 +130,7 @@ class ConversionRun:
             self.shop.answered("conversions")
             self._settle(row, **self._rejection(row, error.message))
             return
-        if isinstance(error, Unavailable) and row.attempts > STUBBORN:
+        if isinstance(error, Unavailable) and row.attempts > ROW_BACKOFF_AFTER:
             seconds = backoff(row.attempts, MOMENT)
         else:
             self.stopped = str(error)

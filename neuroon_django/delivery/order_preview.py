@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from django.db.models import Model
 
-from neuroon_django.conversions.orders import PAGE, fold, load
-from neuroon_django.conversions.run import look
+from neuroon_django.delivery.order_fold import PAGE, fold_orders, load
+from neuroon_django.delivery.order_run import look
 from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import registry, speaking
+from neuroon_django.feeds import payload_context, registry
 from neuroon_django.models import Conversion, ShopState
 from neuroon_django.querysets import ConversionStatus
 
 Step = tuple[str, str, str]  # "send" or "keep", the order id, the payload or the reason
 
 
-def rehearse(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step]:
+def preview_orders(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step]:
     """What is due; with `scan` what was paid without a signal, with `retry` what was rejected."""
-    while fold(shop):
+    while fold_orders(shop):
         pass
     rows = Conversion.objects.of(shop)
     due = rows.waiting()
@@ -30,7 +30,7 @@ def rehearse(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step]:
     while page := list(due.filter(pk__gt=last).order_by("pk")[:PAGE]):
         last = page[-1].pk
         orders = load(page)
-        with speaking():
+        with payload_context():
             steps = [_step(row, orders.get((row.model, row.object_pk))) for row in page]
         yield from filter(None, steps)
 

@@ -1,0 +1,1 @@
+"""Operations: services that commands, JSON and the admin show."""

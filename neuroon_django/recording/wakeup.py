@@ -1,0 +1,132 @@
+"""Wake-ups: a flag after the shop's commit, and a thread that turns flags into messages by name.
+
+The rows are the truth and a message only a hint, so nothing here may hold the shop up or raise into
+it. Tasks are woken by their names: the shop's processes never import what workers do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+
+from neuroon_django.conf import conf
+from neuroon_django.models import Change
+
+logger = logging.getLogger("neuroon_django")
+
+PRODUCTS, ORDERS = "flush_products", "flush_conversions"
+COOLDOWN = 30.0  # seconds between wake-ups that fail
+EXPIRES = 60.0  # seconds after which beat has woken a worker anyway
+
+
+def send_task(name: str, **options: Any) -> None:
+    """Publish a message for one of this app's tasks; raises what the broker raises."""
+    countdown = options.get("countdown") or 0
+    current_app.send_task(
+        f"neuroon_django.tasks.{name}",
+        queue=conf.QUEUE,
+        retry=False,
+        ignore_result=True,
+        expires=countdown + EXPIRES,
+        **options,
+    )
+
+
+def wake_after_commit(task: str) -> None:
+    """Flag the publisher once the shop's transaction is committed; it asks whether to wake anybody.
+
+    One hook in a transaction, outside its savepoints: each time one is rolled back, Django goes
+    through all hooks. Where the shop commits by hand there is none to hang on; beat finds the rows.
+    """
+    connection: Any = transaction.get_connection(Change.objects.db)
+    if not conf.AUTO_SYNC:
+        return
+    if not connection.in_atomic_block:
+        if connection.get_autocommit():
+            publisher.notify(task)
+        return
+    # The list of hooks that each task's is in; Django makes a new list whenever it takes any out.
+    hooks, hooked = connection.run_on_commit, vars(connection).setdefault("neuroon_hooked", {})
+    if hooked.get(task) is not hooks:
+        notify = _notify(task)
+        if all(hook is not notify for _, hook, _ in hooks):
+            hooks.append((set(), notify, True))
+        hooked[task] = hooks
+
+
+@cache
+def _notify(task: str) -> Callable[[], None]:
+    return lambda: publisher.notify(task)
+
+
+def _has_workers() -> bool:
+    """Whether Celery has a broker and does not run tasks in the caller's thread."""
+    config = current_app.conf
+    return bool(config.broker_url or config.broker_write_url) and not config.task_always_eager
+
+
+class Publisher:
+    """Turns flags into wake-up messages, in a daemon thread of its own, anew in every fork."""
+
+    def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._flag = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._wanted: dict[str, None] = {}
+        self._quiet_until = 0.0
+
+    def notify(self, task: str) -> None:
+        """What the shop's thread does after commit: nothing that can wait or fail."""
+        self._wanted[task] = None
+        self._flag.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._thread = threading.Thread(target=self._work, daemon=True, name="neuroon-wake")
+            try:
+                self._thread.start()
+            except RuntimeError:  # the process is ending; the rows are there, beat finds them
+                self._thread = None
+
+    def _work(self) -> None:
+        while True:
+            self._flag.wait()
+            time.sleep(max(conf.DEBOUNCE, self._quiet_until - time.monotonic()))
+            self._flag.clear()
+            # Taken out one by one: what is flagged meanwhile is either among them or still there.
+            self._publish([self._wanted.popitem()[0] for _ in range(len(self._wanted))])
+
+    def _publish(self, tasks: list[str]) -> None:
+        """Over a connection of its own: a pool would be shared with forks and with the shop."""
+        try:
+            if not (tasks and conf.can_send and _has_workers()):
+                return
+            with current_app.connection_for_write() as connection:
+                for task in tasks:
+                    send_task(task, connection=connection)
+        except Exception as error:
+            self._quiet_until = time.monotonic() + COOLDOWN
+            logger.warning(
+                "wake_up_failed error=%s: %s; the next beat or neuroon_sync delivers",
+                type(error).__name__,
+                error,
+            )
+
+
+publisher = Publisher()
