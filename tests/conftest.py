@@ -22,6 +22,7 @@ from neuroon_django.models import ShopState, unseen
 from neuroon_django.testing import Sandbox
 from neuroon_django.widget.pages import memory
 from tests import services
+from tests.feeds_in_use import looked_at, use_feeds, use_items  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,320 @@
+"""Scan: what no signal told, found by digest; interrupted, shared, and never ahead of live edits."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from neuroon_django import mark_changed, muted
+from neuroon_django.api import Client
+from neuroon_django.conf import conf
+from neuroon_django.delivery import ProductRun, Scan, fold_all
+from neuroon_django.delivery import scan as scanning
+from neuroon_django.delivery.scan import RUN_GAP
+from neuroon_django.models import Change, ShopState, SyncedProduct
+from neuroon_django.querysets import Lane
+from tests.feeds_in_use import item_feed
+from tests.shop.models import Gadget, Item, Maker, Voucher
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def rescan(flush):
+    """Scan the whole catalogue, then send what differs."""
+
+    def run():
+        ShopState.objects.ask_for_scan(ShopState.current().pk)
+        return flush()
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch) -> None:
+    monkeypatch.setattr(scanning, "PAGE", 7)
+
+
+def fill(count: int, **values: object) -> list[Item]:
+    Item.objects.bulk_create(Item(code=f"C{n:03}", title=f"T{n}", **values) for n in range(count))
+    return list(Item.objects.order_by("pk"))
+
+
+def sent(neuroon) -> list[str]:
+    return sorted(name for request in neuroon.sync_requests for name in request.external_ids)
+
+
+def test_the_first_run_sends_the_catalogue(neuroon, flush, use_items):
+    use_items()
+    fill(30)
+    tally = flush()
+    assert tally.scanned == 30
+    assert len(neuroon.products) == 30
+    assert ShopState.current().scanned_at is not None
+    assert flush().scanned == 0
+
+
+def test_whatever_wrote_it_the_scan_finds_it(neuroon, flush, rescan, use_items):
+    use_items(brand="maker__name", is_listed=lambda feed, item: item.seen_at is None)
+    maker = Maker.objects.create(name="m")
+    fill(30)
+    flush()
+    neuroon.clear()
+    Item.objects.filter(code="C003").update(title="by update()")
+    Item.objects.filter(code__in=["C004", "C005"]).update(maker=maker)
+    Item.objects.bulk_create([Item(code="NEW", title="by bulk_create")])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE shop_item SET title = 'by hand' WHERE code = 'C006'")
+        cursor.execute("DELETE FROM shop_item WHERE code = 'C007'")
+        cursor.execute("UPDATE shop_item SET code = 'RENAMED' WHERE code = 'C008'")
+    Item.objects.filter(code="C009").update(seen_at="2026-01-01T00:00:00Z")
+    last = Item.objects.order_by("-pk")[1]
+    Item.objects.filter(code="C010").update(id=last.pk + 1000)
+    with muted():
+        Item.objects.get(code="C011").delete()
+    rescan()
+    assert sent(neuroon) == ["C003", "C004", "C005", "C006", "NEW", "RENAMED"]
+    expected = {item.code for item in Item.objects.all()} - {"C009"}
+    assert set(neuroon.products) == expected
+    assert SyncedProduct.objects.get(external_id="C009").status == "unlisted"
+    assert SyncedProduct.objects.get(external_id="C010").object_pk == str(last.pk + 1000)
+    neuroon.clear()
+    tally = rescan()
+    assert (tally.scanned, neuroon.requests) == (29, [])
+
+
+def test_what_is_the_same_is_not_even_touched(neuroon, flush, rescan, use_items):
+    use_items()
+    fill(20)
+    flush()
+    before = list(SyncedProduct.objects.order_by("pk").values())
+    rescan()
+    assert list(SyncedProduct.objects.order_by("pk").values()) == before
+
+
+def test_a_rejected_product_is_left_alone_until_it_differs(neuroon, flush, rescan, use_items):
+    use_items(price=lambda feed, item: None if item.title == "bad" else 1)
+    Item.objects.create(code="A", title="bad")
+    flush()
+    before = SyncedProduct.objects.get()
+    assert before.last_error == "no price"
+    rescan()
+    assert SyncedProduct.objects.get().revision == before.revision
+    Item.objects.update(title="good")
+    rescan()
+    assert SyncedProduct.objects.get().status == "synced"
+
+
+def test_keys_of_every_kind_are_walked_in_order(neuroon, rescan, use_feeds):
+    use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
+    Gadget.objects.bulk_create(Gadget(code=f"G{n}") for n in range(25))
+    Voucher.objects.bulk_create(Voucher(key=f"v:{n} ü", title="t") for n in range(25))
+    assert rescan().scanned == 50
+    assert len(neuroon.products) == 50
+    Gadget.objects.filter(code="G1").update(code="G1b")
+    Voucher.objects.filter(key="v:1 ü")._raw_delete("default")
+    Gadget.objects.filter(code="G2")._raw_delete("default")
+    rescan()
+    assert len(neuroon.products) == 48
+    assert "G1b" in neuroon.products
+
+
+def test_an_interrupted_scan_goes_on_where_it_stopped(neuroon, use_items, monkeypatch):
+    use_items()
+    fill(30)
+    shop = ShopState.current()
+    scan = Scan.due(shop)
+    assert scan.step()
+    assert scan.step()
+    cursor = json.loads(ShopState.current().scan_cursor)
+    assert cursor == ["shop", "shop.item", str(Item.objects.order_by("pk")[13].pk)]
+
+    class Killed(BaseException):
+        pass
+
+    def die(*args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(scanning, "place", die)
+        scan.step()
+    following = Scan.due(ShopState.current())
+    while following.step():
+        pass
+    assert following.seen == 16
+    assert SyncedProduct.objects.count() == 30
+    assert Scan.due(ShopState.current()) is None
+
+
+def test_what_is_asked_for_during_a_scan_is_scanned_from_the_beginning(neuroon, use_items):
+    """An update to what was passed already is found, though the scan before it was interrupted."""
+    use_items()
+    fill(30)
+    assert Scan.due(ShopState.current()).step()
+    scan = Scan.due(ShopState.current(), asked=True)
+    while scan.step():
+        pass
+    assert scan.seen == 30
+    assert ShopState.current().scanned_at is not None
+
+
+def test_a_scan_that_is_overtaken_by_a_request_for_another_gives_way(neuroon, use_items):
+    use_items()
+    fill(30)
+    scan = Scan.due(ShopState.current())
+    scan.step()
+    ShopState.objects.ask_for_scan(scan.shop.pk)
+    assert not scan.step()
+    again = Scan.due(ShopState.current())
+    while again.step():
+        pass
+    assert again.seen == 30
+
+
+def test_law_05_a_fold_at_one_address_makes_the_other_scan(neuroon, use_items):
+    use_items()
+    fill(30)
+    other = ShopState.objects.here("other", "https://other")
+    done, under_way = Scan.due(other), Scan.due(ShopState.current())
+    while done.step():
+        pass
+    under_way.step()
+    third = ShopState.objects.here("third", "https://third")
+    mark_changed(Item.objects.all()[:1])
+    fold_all(third)
+    assert Scan.due(ShopState.objects.here("other", "https://other")).cursor != ""
+    assert ShopState.current().scan_cursor == ""
+    assert ShopState.current().scanned_at is None
+
+
+def test_two_scanners_share_one_walk(neuroon, use_items):
+    use_items()
+    fill(40)
+    one, two = Scan.due(ShopState.current()), Scan.due(ShopState.current())
+    turns = [one, two, two, one, one, two] * 10
+    for scan in turns:
+        scan.step()
+    assert SyncedProduct.objects.count() == 40
+    assert one.seen + two.seen == 40
+    assert ShopState.current().scan_cursor == ""
+    with Client(**conf.client_options()) as client:
+        ProductRun(ShopState.current(), client).run()
+    assert sent(neuroon) == sorted(item.code for item in Item.objects.all())
+
+
+def test_law_09_a_scan_never_overtakes_live_edits(neuroon, use_items, settings):
+    settings.NEUROON_BATCH_SIZE = 5
+    settings.NEUROON_PRODUCTS_API = "plugin"
+    use_items()
+    fill(20)
+    shop = ShopState.current()
+    scan = Scan.due(shop)
+    while scan.step():
+        pass
+    assert set(SyncedProduct.objects.values_list("lane", flat=True)) == {Lane.BULK}
+    live = Item.objects.get(code="C019")
+    live.title = "live"
+    live.save()
+    Item.objects.create(code="LIVE", title="live")
+    with Client(**conf.client_options()) as client:
+        ProductRun(shop, client).run()
+    first, *rest = neuroon.sync_requests
+    assert set(first.external_ids) == {"C019", "LIVE"}
+    assert [len(request.external_ids) for request in rest] == [5, 5, 5, 4]
+
+
+def test_a_scan_keeps_a_live_edit_in_its_lane(neuroon, flush, use_items):
+    use_items()
+    (item,) = fill(1)
+    flush()
+    item.title = "live"
+    item.save()
+    shop = ShopState.current()
+    fold_all(shop)
+    scan = Scan.due(shop, asked=True)
+    while scan.step():
+        pass
+    assert SyncedProduct.objects.get().lane == Lane.CHANGES
+
+
+def test_listed_again_while_its_delete_waits(neuroon, flush, use_items):
+    """Unlisted by a save, listed again by an update(): the scan takes it out of the deletes."""
+    use_items(is_listed="title")
+    (item,) = fill(1)
+    flush()
+    Item.objects.update(title="")
+    SyncedProduct.objects.update(status="deleting", lane=Lane.DELETES, due_at="2020-01-01T00:00:00Z")
+    Item.objects.update(title="back")
+    shop = ShopState.current()
+    scan = Scan.due(shop, asked=True)
+    while scan.step():
+        pass
+    flush()
+    assert neuroon.products[item.code]["name"] == "back"
+    assert SyncedProduct.objects.get().status == "synced"
+
+
+def test_keys_that_changed_their_kind_are_gone(neuroon, flush, rescan, use_feeds):
+    """The model's primary key became another type: old rows hold texts that are no keys now."""
+    use_feeds((Gadget, item_feed(name="code")))
+    Gadget.objects.create(code="A")
+    flush()
+    SyncedProduct.objects.update(object_pk="17")
+    rescan()
+    assert set(neuroon.products) == {"A"}
+    assert SyncedProduct.objects.get().object_pk == str(Gadget.objects.get().pk)
+
+
+def test_products_of_a_feed_that_was_taken_away_leave(neuroon, flush, rescan, use_feeds):
+    use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
+    Gadget.objects.create(code="G")
+    Voucher.objects.create(key="V", title="t")
+    flush()
+    use_feeds((Gadget, item_feed(name="code")))
+    rescan()
+    assert set(neuroon.products) == {"G"}
+    use_feeds()
+    rescan()
+    assert set(neuroon.products) == {"G"}
+
+
+def test_a_page_costs_a_constant_number_of_statements(neuroon, flush, use_items, monkeypatch):
+    use_items(tags="labels__name", brand="maker__name")
+    monkeypatch.setattr(scanning, "PAGE", 500)
+    fill(300)
+    flush()
+    Change.objects.all().delete()
+    scan = Scan.due(ShopState.current(), asked=True)
+    with CaptureQueriesContext(connection) as captured:
+        scan.step()
+    assert len(captured) == 6
+
+
+def test_law_17_on_again_the_next_run_scans_first(neuroon, flush, use_items, settings):
+    use_items()
+    Item.objects.create(code="A", title="A")
+    flush()
+    settings.NEUROON_ENABLED = False
+    Item.objects.create(code="B", title="B")
+    assert not Change.objects.exists()
+    settings.NEUROON_ENABLED = True
+    flush()
+    assert neuroon.products.keys() == {"A", "B"}
+
+
+def test_law_17_a_shop_that_was_unattended_is_scanned(neuroon, flush, use_items):
+    """Whoever switched it off may have been another process, which is gone."""
+    use_items()
+    flush()
+    with muted():
+        Item.objects.create(code="A", title="A")
+    flush()
+    assert neuroon.products == {}
+    ShopState.objects.update(run_at=F("run_at") - timedelta(seconds=RUN_GAP + 1))
+    flush()
+    assert neuroon.products.keys() == {"A"}

@@ -1,0 +1,432 @@
+"""What becomes of a shop's values, one by one and in a payload (law 12)."""
+
+from __future__ import annotations
+
+import decimal
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.db import models
+from django.db.models.fields.files import FieldFile
+from django.utils import timezone, translation
+from django.utils.functional import lazystr
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy
+
+from neuroon_django.api import messages
+from neuroon_django.exceptions import InvalidProduct
+from neuroon_django.feeds import payload_context, values
+from neuroon_django.feeds.entries import lookup
+from tests.feeds_in_use import item_feed
+from tests.naming import case
+from tests.shop.models import Item, Label
+
+
+@dataclass
+class Money:
+    """As django-money has it."""
+
+    amount: object
+    currency: str = "EUR"
+
+
+MONEY = {
+    "1": "1.00",
+    "a decimal": (Decimal("10.5"), "10.50"),
+    "an integer": (7, "7.00"),
+    "a float": (0.1 + 0.2, "0.30"),
+    "a float on the edge": (2.675, "2.68"),
+    "half a cent": (Decimal("0.125"), "0.13"),
+    "half an even cent": (Decimal("0.005"), "0.01"),
+    "scientific": (Decimal("1.5E+3"), "1500.00"),
+    "tiny": (1e-7, "0.00"),
+    "minus nothing": (Decimal("-0.00"), "0.00"),
+    "text": (" 12.30 ", "12.30"),
+    "lazy text": (lazystr("3"), "3.00"),
+    "money": (Money(Decimal("9.999")), "10.00"),
+    "many digits": (Decimal("0." + "3" * 60), "0.33"),
+    "the most": (Decimal("999999999999999"), "999999999999999.00"),
+}
+
+
+@pytest.mark.parametrize("name", MONEY)
+def test_law_12_numbers_are_quantised_to_the_cent(name):
+    value, expected = MONEY[name] if isinstance(MONEY[name], tuple) else (name, MONEY[name])
+    with decimal.localcontext(decimal.Context(prec=3, rounding=decimal.ROUND_DOWN)):
+        assert str(values.money(value)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Decimal("NaN"), "NaN is not an amount"),
+        (Decimal("sNaN"), "sNaN is not an amount"),
+        (float("nan"), "nan is not an amount"),
+        (float("inf"), "inf is not an amount"),
+        (Decimal("-Infinity"), "-Infinity is not an amount"),
+        (Decimal("1e15"), "1E+15 is not an amount"),
+        (-1, "-1 is negative"),
+        (-0.001, "-0.001 is negative"),
+        ("", "'' is not a number"),
+        ("1,50", "'1,50' is not a number"),
+        ("on request", "'on request' is not a number"),
+        (True, "'True' is not a number"),
+        ([1], "several values where one is expected; write a method that picks one"),
+        (Money(Decimal("NaN")), "NaN is not an amount"),
+    ],
+    ids=case,
+)
+def test_law_12_what_is_no_amount_says_why(value, reason):
+    with pytest.raises(ValueError) as caught:
+        values.money(value)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(3, 3), (-2, 0), (Decimal("2.9"), 2), ("4", 4), (0.0, 0), (2**40, 2**40)],
+)
+def test_quantities_are_whole_and_never_negative(value, expected):
+    assert values.quantity(value) == expected
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), float("inf"), "many", True])
+def test_law_12_quantities_are_finite(value):
+    with pytest.raises(ValueError):
+        values.quantity(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("  Chair \t of\n oak ", "Chair of oak"),
+        ("Nul\x00 bell\x07 del\x7f ls\u2028x", "Nul bell del ls x"),
+        ("as  the\u00a0shop wrote it", "as  the\u00a0shop wrote it"),
+        ("x" * 600, "x" * 512),
+        ("x" * 511 + " yy", "x" * 511),
+        ("e\u0301 ü 木 🪑", "e\u0301 ü 木 🪑"),
+        (mark_safe("<b>"), "<b>"),
+        (lazystr("lazy"), "lazy"),
+        (5, "5"),
+    ],
+)
+def test_names_are_one_line_of_text(value, expected):
+    assert values.name(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("plain 5 < 6 & 7 > 3", "plain 5 < 6 & 7 > 3"),
+        ("I <3 it", "I <3 it"),
+        ("a &amp; b &eacute;&#233;&#xe9;", "a & b ééé"),
+        ("<p>One</p><p>Two<br>Three</p>", "One\nTwo\nThree"),
+        ("<ul><li>one</li>\n<li>two</li></ul>", "one\ntwo"),
+        ("<style>p {color: red}</style><p>x</p><script>alert(1)</script>", "x"),
+        ("keep\nlines\nof text", "keep\nlines\nof text"),
+        ("<p>5 &lt; 6</p>", "5 < 6"),
+        ("bell\x07<b>bold</b>\x00", "bellbold"),
+        ("x" * 6000, "x" * 5000),
+        ("<p>" + "y" * 6000 + "</p>", "y" * 5000),
+        ("<!-- no -->yes", "yes"),
+    ],
+)
+def test_descriptions_are_text(value, expected):
+    assert values.description(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("b, a ,b,, c", ["b", "a", "c"]),
+        (["b", None, " a ", "b", ""], ["b", "a"]),
+        (("x",), ["x"]),
+        (lazystr("a,b"), ["a", "b"]),
+        ([gettext_lazy("Yes"), "No"], ["Yes", "No"]),
+        (iter(["a", "a"]), ["a"]),
+        ({"a": 1}, ["a"]),
+        (7, ["7"]),
+        ("", []),
+        (["a,b"], ["a,b"]),
+        (["two\nlines"], ["two lines"]),
+    ],
+    ids=case,
+)
+def test_several_texts_from_whatever_holds_them(value, expected):
+    assert values.texts(value) == expected
+
+
+@pytest.mark.django_db
+def test_several_texts_from_managers_and_querysets():
+    item = Item.objects.create(code="A", title="A")
+    for name in ("x", "y", "x"):
+        item.labels.create(name=name)
+    names = item.labels.order_by("-pk").values_list("name", flat=True)
+    assert values.texts(names) == ["x", "y"]
+    assert values.texts(item.labels) == [str(label) for label in item.labels.all()]
+    assert values.texts(item.labels.all()) == [str(label) for label in Label.objects.all()]
+    with pytest.raises(ValueError, match="several values"):
+        values.texts(item.labels.values_list("name", "pk"))
+
+
+@pytest.mark.django_db
+def test_law_12_what_has_no_order_is_in_the_order_of_its_keys(monkeypatch):
+    """PostgreSQL gives rows of a relation without ordering in another order after any update."""
+    item = Item.objects.create(code="A", title="A")
+    for name in "xyz":
+        item.labels.add(Label.objects.create(name=name))
+    [found] = Item.objects.prefetch_related("labels")
+    shuffled = found.labels.all()
+    shuffled._result_cache = sorted(shuffled, key=lambda label: label.name, reverse=True)
+    monkeypatch.setattr(type(item.labels), "all", lambda manager: shuffled)
+    assert lookup("labels__name", Item)(found) == ["x", "y", "z"]
+    assert values.texts(found.labels) == [str(label) for label in Label.objects.order_by("pk")]
+    shuffled.query.add_ordering("-name")
+    assert lookup("labels__name", Item)(found) == ["z", "y", "x"]
+
+
+def field_file(name: str, base_url: str | None) -> FieldFile:
+    field = models.FileField(storage=InMemoryStorage(base_url=base_url))
+    file = FieldFile(None, field, name)
+    if name:
+        file.storage.save(name, ContentFile(b""))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/p/1/", "https://mystore.com/p/1/"),
+        ("p/1/", "https://mystore.com/p/1/"),
+        ("https://cdn.example/x.jpg?a=1&b=2#f", "https://cdn.example/x.jpg?a=1&b=2#f"),
+        ("//cdn.example/x.jpg", "https://cdn.example/x.jpg"),
+        ("/silla de roble/ñ/", "https://mystore.com/silla%20de%20roble/%C3%B1/"),
+        ("/already%20quoted/", "https://mystore.com/already%20quoted/"),
+        (field_file("a b.jpg", "/media/"), "https://mystore.com/media/a%20b.jpg"),
+        (field_file("x.jpg", "https://cdn.example/"), "https://cdn.example/x.jpg"),
+        (field_file("", "/media/"), ""),
+        (lazystr("/lazy/"), "https://mystore.com/lazy/"),
+        ("  ", ""),
+    ],
+    ids=case,
+)
+def test_addresses_are_absolute(value, expected):
+    assert values.address(value, "https://mystore.com") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "reason"),
+    [
+        ("/p/1/", "", "'/p/1/' is not an absolute address, and NEUROON_STOREFRONT_URL is not set"),
+        ("javascript:alert(1)", "https://x.com", "'javascript:alert(1)' is not an absolute address"),
+        ("mailto:a@b.c", "https://x.com", "'mailto:a@b.c' is not an absolute address"),
+        (["/a"], "", "several values where one is expected; write a method that picks one"),
+    ],
+)  # fmt: skip
+def test_addresses_that_are_none_say_why(value, base, reason):
+    with pytest.raises(ValueError) as caught:
+        values.address(value, base)
+    assert str(caught.value) == reason
+
+
+def test_a_file_of_the_ordinary_storage_has_an_address(tmp_path):
+    field = models.ImageField(storage=FileSystemStorage(tmp_path, base_url="/media/"))
+    file = FieldFile(None, field, "chairs/oak.png")
+    assert values.address(file, "https://x.com") == "https://x.com/media/chairs/oak.png"
+
+
+@pytest.mark.parametrize(("value", "expected"), [("eur", "EUR"), (" usd ", "USD")])
+def test_currencies_are_codes(value, expected):
+    assert values.currency(value) == expected
+
+
+@pytest.mark.parametrize("value", ["€", "EURO", "", "EU1", "ÄÖÜ"])
+def test_currencies_that_are_none(value):
+    with pytest.raises(ValueError, match="is not an ISO 4217 code"):
+        values.currency(value)
+
+
+# In a payload
+
+
+def payload(product: Item | None = None, **entries: object) -> dict[str, object]:
+    feed = item_feed(**{"external_id": "code", **entries})(Item)
+    with payload_context():
+        return messages.decode(feed.payload(product or Item(pk=1, code="A", title="Title"))[1])
+
+
+def reason(**entries: object) -> str:
+    with pytest.raises(InvalidProduct) as caught:
+        payload(**entries)
+    return str(caught.value)
+
+
+def test_law_12_a_set_has_one_order_in_every_process():
+    """Python salts the hashes of texts."""
+    code = "from neuroon_django.feeds.values import plain, texts; "
+    code += "some = {'red', 'green', 'blue', 'black'}; print(texts(some), plain(some))"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    ordered = ["black", "blue", "green", "red"]
+    assert told == {f"{ordered} {ordered}\n"}
+
+
+@pytest.mark.parametrize("several", [[False], (True,), {False}, Item.objects])
+def test_in_stock_is_one_value(several):
+    told = "in stock: several values where one is expected; write a method that picks one"
+    assert reason(in_stock=lambda feed, item: several) == told
+
+
+def test_what_is_none_or_empty_is_left_out():
+    entries = dict.fromkeys(
+        ("description", "sale_price", "image_url", "brand", "tags", "in_stock", "stock_quantity"),
+        lambda feed, item: None,
+    )
+    empty = {"categories": lambda feed, item: [], "description": lambda feed, item: " "}
+    assert payload(**(entries | empty)) == {
+        "externalId": "A",
+        "name": "Title",
+        "price": Decimal("1.00"),
+        "currency": "EUR",
+        "url": "https://mystore.com/",
+    }
+
+
+def test_false_and_zero_are_values():
+    sent = payload(in_stock=False, stock_quantity=0, price=0)
+    assert (sent["inStock"], sent["stockQuantity"], sent["price"]) == (False, 0, Decimal("0.00"))
+
+
+@pytest.mark.parametrize("name", ["external_id", "name", "price", "url"])
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_required_value_that_is_missing_is_named(name, value):
+    expected = f"no {name.replace('_', ' ')}"
+    told = reason(**{name: lambda feed, item: value})
+    assert told == (expected if name != "price" or value is None else "price: '' is not a number")
+
+
+@pytest.mark.parametrize("name", ["name", "description", "brand", "external_id", "tags"])
+def test_law_12_a_lone_surrogate_is_that_products_rejection(name):
+    told = reason(**{name: lambda feed, item: "broken \ud83d"})
+    assert "surrogate" in told
+    told.encode()
+
+
+@pytest.mark.parametrize("name", ["price", "name", "tags", "image_url", "is_listed"])
+def test_law_08_what_the_shops_code_raises_is_the_reason(name):
+    def explode(feed, item):
+        raise KeyError("missing \ud83d")
+
+    feed = item_feed(**{name: explode})(Item)
+    with pytest.raises(InvalidProduct) as caught:
+        feed.value(name, Item())
+    assert str(caught.value) == f"{name.replace('_', ' ')}: KeyError: 'missing \\ud83d'"
+
+
+def test_law_08_what_a_value_raises_when_it_is_read_is_the_reason():
+    """A lazy text, a generator, a storage and Django's own guard against hostile markup."""
+
+    def broken(feed, item):
+        yield "a"
+        raise RuntimeError("half way")
+
+    class Untextable:
+        def __str__(self) -> str:
+            raise LookupError("no text")
+
+    class Storage(InMemoryStorage):
+        def url(self, name):
+            raise OSError("the bucket is not there")
+
+    file = FieldFile(None, models.FileField(storage=Storage()), "x.jpg")
+    assert reason(tags=broken) == "tags: RuntimeError: half way"
+    assert reason(name=lambda feed, item: Untextable()) == "name: LookupError: no text"
+    assert reason(image_url=lambda feed, item: file) == "image url: OSError: the bucket is not there"
+    hostile = "<" + "a" * 1001
+    nested = reason(description=lambda feed, item: "<b>" + hostile * 60)
+    assert nested.startswith("description: SuspiciousOperation")
+
+
+def test_law_12_the_language_is_fixed_whoever_saves(settings):
+    settings.NEUROON_LANGUAGE = "es"
+    words = {"name": gettext_lazy("Yes"), "brand": lambda feed, item: translation.get_language()}
+    with translation.override("fr"), timezone.override("Asia/Tokyo"):
+        sent = payload(**words, tags=lambda feed, item: [timezone.get_current_timezone_name()])
+    assert (sent["name"], sent["brand"], sent["tags"]) == ("Sí", "es", ["Europe/Madrid"])
+
+
+def test_the_default_currency_is_the_settings(settings):
+    settings.NEUROON_CURRENCY = "chf"
+    assert payload()["currency"] == "CHF"
+    settings.NEUROON_CURRENCY = "francs"
+    assert reason() == "currency: 'FRANCS' is not an ISO 4217 code"
+
+
+def test_further_fields_are_as_json_can_hold_them():
+    def extra(feed, item):
+        return {
+            "sku": item.code,
+            "rating": 4.5,
+            "attributes": {"colour": gettext_lazy("Yes"), 1: ["a", Decimal("2.50")]},
+        }
+
+    sent = payload(extra=extra)
+    assert sent["attributes"] == {"colour": "Yes", "1": ["a", Decimal("2.50")]}
+    assert (sent["sku"], sent["rating"]) == ("A", Decimal("4.5"))
+
+
+def test_law_12_numbers_of_further_fields_are_to_the_cent_and_nulls_left_out():
+    def extra(feed, item):
+        return {
+            "sku": None,
+            "rating": 4.333333333,
+            "sum": 0.1 + 0.2,
+            "weight": Decimal("1E+2"),
+            "share": -1e-7,
+            "attributes": {"a": None, "b": [None, 1.005, 3, True]},
+        }
+
+    _, raw = item_feed(extra=extra)(Item).payload(Item(pk=1, code="A", title="A"))
+    assert raw == (
+        b'{"attributes":{"b":[1.01,3,true]},"currency":"EUR","externalId":"A","name":"A","price":1.00,'
+        b'"rating":4.33,"share":0.00,"sum":0.30,"url":"https://mystore.com/","weight":100.00}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"rating": Decimal("NaN")}, "extra: NaN is not an amount"),
+        ({"attributes": {"x": float("inf")}}, "extra: inf is not an amount"),
+        ({"price": 3}, "extra: price: the feed has an entry for that"),
+        ({"x": object}, "cannot be written as JSON: Encoding objects of type type is unsupported"),
+        (None, "extra: TypeError: 'NoneType' object is not iterable"),
+    ],
+    ids=case,
+)
+def test_law_12_further_fields_that_json_cannot_hold(fields, told):
+    assert reason(extra=lambda feed, item: fields) == told
+
+
+@pytest.mark.parametrize("step", [".", ".."])
+def test_an_id_that_no_address_can_name_is_told(step):
+    told = f"external id: {step!r} cannot stand in an address"
+    assert reason(external_id=lambda feed, item: step) == told
+
+
+def test_an_id_too_long_is_told():
+    assert reason(external_id=lambda feed, item: "x" * 256) == "external id: longer than 255 characters"

@@ -1,0 +1,334 @@
+"""Feeds: lookups, methods and constants, what they join, and what exists for Neuroon."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.db.models import Count, F, Prefetch, Value
+from django.test.utils import CaptureQueriesContext
+
+from neuroon_django import ProductFeed, register
+from neuroon_django.api import messages
+from neuroon_django.exceptions import ConfigurationError
+from neuroon_django.feeds import payload_context, registry
+from neuroon_django.feeds.paths import ANYTHING, Reads
+from neuroon_django.models import SyncedProduct
+from tests.feeds_in_use import item_feed
+from tests.shop.models import (
+    Detail,
+    Item,
+    Label,
+    Maker,
+    Offer,
+    Price,
+    Seller,
+    Shelf,
+)
+
+
+def build(feed: ProductFeed) -> dict[str, dict[str, object]]:
+    """Every product's payload by its external id, as a worker builds a batch."""
+    with payload_context():
+        loaded = feed.load(feed.get_queryset().values_list("pk", flat=True))
+        return {name: messages.decode(text) for name, text in map(feed.payload, loaded.values())}
+
+
+@pytest.mark.django_db
+def test_lookups_go_along_relations_callables_and_properties(monkeypatch):
+    maker = Maker.objects.create(name="Acme")
+    item = Item.objects.create(code="A", title="chair", maker=maker)
+    Detail.objects.create(item=item, name="oak")
+    Price.objects.create(item=item, name="12.50")
+    item.shelves.add(Shelf.objects.create(name="top"))
+    monkeypatch.setattr(Maker, "shout", lambda self: self.name.upper(), raising=False)
+    monkeypatch.setattr(Item, "label", property(lambda self: f"a {self.title}"), raising=False)
+    feed = item_feed(
+        name="label",
+        brand="maker__shout",
+        description="detail__name",
+        categories="shelves__name",
+        tags="price_set__name",
+        stock_quantity="price__pk",
+    )(Item)
+    price = Price.objects.get()
+    with pytest.raises(Exception, match="several values"):
+        build(feed)
+    del feed.plan["stock_quantity"]
+    assert price.pk
+    assert build(feed)["A"] == {
+        "externalId": "A",
+        "name": "a chair",
+        "price": 1,
+        "currency": "EUR",
+        "url": "https://mystore.com/",
+        "brand": "ACME",
+        "brands": ["ACME"],
+        "description": "oak",
+        "categories": ["top"],
+        "tags": ["12.50"],
+    }
+
+
+@pytest.mark.django_db
+def test_a_reverse_relation_may_be_named_as_in_lookups_or_as_the_attribute():
+    """`price__name` and `price_set__name` are one path."""
+    item = Item.objects.create(code="A", title="A")
+    Price.objects.create(item=item, name="x")
+    one, two = item_feed(tags="price__name")(Item), item_feed(tags="price_set__name")(Item)
+    assert build(one) == build(two)
+    assert one.paths == two.paths
+    assert build(one)["A"]["tags"] == ["x"]
+
+
+@pytest.mark.django_db
+def test_where_a_path_ends_early_there_is_nothing():
+    Item.objects.create(code="A", title="A")
+    feed = item_feed(
+        brand="maker__country__name", description="detail__name", tags="offers__seller__name"
+    )
+    assert "brand" not in build(feed(Item))["A"]
+    assert "description" not in build(feed(Item))["A"]
+    assert "tags" not in build(feed(Item))["A"]
+
+
+@pytest.mark.django_db
+def test_constants_are_values_or_anything_that_is_no_string():
+    Item.objects.create(code="A", title="A")
+    sent = build(item_feed(brand=Value("EUR"), categories=["x", "y"], in_stock=False)(Item))["A"]
+    assert (sent["brand"], sent["categories"], sent["inStock"]) == ("EUR", ["x", "y"], False)
+
+
+@pytest.mark.django_db
+def test_annotations_of_the_queryset_are_lookups(neuroon, flush, use_items, transactional_db):
+    def get_queryset(feed):
+        return Item.objects.annotate(offered=Count("offers"), alias=F("code"))
+
+    use_items(get_queryset=get_queryset, external_id="alias", stock_quantity="offered")
+    Item.objects.create(code="A", title="A").offers.create(name="o")
+    flush()
+    assert neuroon.products["A"]["stockQuantity"] == 1
+
+
+@pytest.mark.django_db
+def test_law_11_a_batch_costs_a_constant_number_of_queries():
+    def build_some(count: int) -> int:
+        before = Item.objects.count()
+        for n in range(count):
+            item = Item.objects.create(
+                code=f"{Item.objects.count()}",
+                title="t",
+                maker=Maker.objects.create(name=f"m{n}"),
+            )
+            seller = Seller.objects.create(name=f"s{n}")
+            Offer.objects.create(item=item, name="o", seller=seller)
+            Detail.objects.create(item=item, name="d")
+            item.labels.add(Label.objects.create(name=f"l{n}"))
+        feed = item_feed(
+            brand="maker__country__name",
+            tags="labels__group__name",
+            categories="offers__seller__name",
+            description="detail__name",
+            depends_on=["notes", "twins", "offers__batches"],
+        )(Item)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(build(feed)) == count + before
+        return len(captured)
+
+    build_some(1)  # Django asks for a content type once per process
+    assert build_some(2) == build_some(20) == 8
+
+
+@pytest.mark.django_db
+def test_the_shops_own_prefetch_is_kept():
+    """`get_queryset()` may load a relation in its own way."""
+    item = Item.objects.create(code="A", title="A")
+    for name in ("seen", "hidden"):
+        item.offers.create(name=name)
+
+    def get_queryset(feed):
+        return Item.objects.prefetch_related(
+            Prefetch("offers", queryset=Offer.objects.exclude(name="hidden"))
+        )
+
+    feed = item_feed(get_queryset=get_queryset, tags="offers__name")(Item)
+    assert build(feed)["A"]["tags"] == ["seen"]
+
+
+def read(**entries: object) -> Reads:
+    return item_feed(**entries)(Item).reads()
+
+
+def test_law_03_what_is_read_is_known_where_no_code_of_the_shop_reads():
+    assert read() == Reads(frozenset({"code", "title"}))
+    assert read(brand="maker__name") == Reads(frozenset({"code", "title", "maker", "maker_id"}))
+    assert read(brand="maker_id").any_of(["maker"])
+    assert read(tags="price__name", brand="pk") == Reads(
+        frozenset({"code", "title", "price_set", "pk"})
+    )
+    assert read(ignores=["title"]) == Reads(frozenset({"code"}))
+    for unknown in (
+        {"name": lambda feed, item: "x"},
+        {"url": "get_absolute_url"},
+        {"depends_on": ["offers"]},
+        {"get_queryset": lambda feed: Item.objects.all()},
+        {"extra": lambda feed, item: {}},
+    ):
+        assert read(**unknown) == ANYTHING
+    assert read(depends_on=["offers"], ignores=["seen_at"]) == Reads(frozenset({"seen_at"}), True)
+
+
+def test_law_03_reads_add_up():
+    few, more = Reads(frozenset("ab")), Reads(frozenset("bc"))
+    but, but_more = Reads(frozenset("ab"), True), Reads(frozenset("bc"), True)
+    assert few | more == Reads(frozenset("abc"))
+    assert few | but_more == but_more | few == Reads(frozenset("c"), True)
+    assert but | but_more == Reads(frozenset("b"), True)
+    assert (few - frozenset("a"), but - frozenset("c")) == (
+        Reads(frozenset("b")),
+        Reads(frozenset("abc"), True),
+    )
+    assert [reads.any_of("a") for reads in (few, more, but, but_more)] == [True, False, False, True]
+
+
+IDS = {
+    "a column": "code",
+    "the key": "pk",
+    "a path": "maker__name",
+    "a path whose lookup has another name": "detail__name",
+    "a path over many": "price__name",
+    "a property of a related object": "maker__pk",
+    "a method": lambda feed, item: item.code.lower(),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", IDS)
+def test_law_07_the_row_has_the_name_that_the_payload_has(way):
+    """The fold asks the database where it can, the payload asks the object: they agree."""
+    maker = Maker.objects.create(name="Acme")
+    item = Item.objects.create(code="A", title="A", maker=maker)
+    Detail.objects.create(item=item, name="oak")
+    feed = item_feed(external_id=IDS[way])(Item)
+    names = feed.names([item.pk])
+    with payload_context():
+        loaded = feed.load([item.pk])[str(item.pk)]
+        assert names == {str(item.pk): feed.external_id_of(loaded)}
+    assert bool(names[str(item.pk)]) == (way != "a path over many")
+
+
+# Leaving and coming back
+
+LISTED = {
+    "lookup": "title",
+    "method": lambda feed, item: item.title != "",
+    "path": "maker__name",
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", LISTED)
+def test_law_07_unlisted_and_listed_again(neuroon, flush, use_items, way):
+    use_items(name="code", is_listed=LISTED[way])
+    maker = Maker.objects.create(name="m")
+    item = Item.objects.create(code="A", title="yes", maker=maker)
+    thing, name = (maker, "name") if way == "path" else (item, "title")
+    flush()
+    assert set(neuroon.products) == {"A"}
+    for _ in range(2):
+        setattr(thing, name, "")
+        thing.save()
+        flush()
+        assert neuroon.products == {}
+        assert SyncedProduct.objects.get().status == "unlisted"
+        setattr(thing, name, "yes")
+        thing.save()
+        flush()
+        assert set(neuroon.products) == {"A"}
+        assert SyncedProduct.objects.get().status == "synced"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("listed", [False, Value(False), None])
+def test_law_07_a_constant_lists_nothing(neuroon, flush, use_items, listed):
+    use_items(is_listed=True)
+    Item.objects.create(code="A", title="A")
+    flush()
+    use_items(is_listed=listed)
+    Item.objects.get().save()
+    Item.objects.create(code="B", title="B")
+    flush()
+    assert neuroon.products == {}
+    assert set(SyncedProduct.objects.values_list("status", flat=True)) == {"unlisted"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_law_07_leaving_the_queryset_and_coming_back(neuroon, flush, use_items):
+    use_items(get_queryset=lambda feed: Item.objects.exclude(title="hidden"))
+    item = Item.objects.create(code="A", title="A")
+    flush()
+    item.title = "hidden"
+    item.save()
+    flush()
+    assert neuroon.products == {}
+    assert not SyncedProduct.objects.exists()
+    item.title = "back"
+    item.save()
+    flush()
+    assert neuroon.products["A"]["name"] == "back"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_law_07_what_neuroon_never_had_is_not_deleted_there(neuroon, flush, use_items):
+    use_items(is_listed="title")
+    item = Item.objects.create(code="A", title="")
+    flush()
+    item.delete()
+    flush()
+    assert neuroon.requests == []
+    assert not SyncedProduct.objects.exists()
+
+
+# Registering
+
+
+def test_law_16_registering_after_start_up_says_where_to_put_it():
+    with pytest.raises(
+        ImproperlyConfigured, match=r"neuroon\.py of an installed app: shop/neuroon\.py"
+    ):
+        register(Item)(item_feed())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("shop.Product",), r"from shop\.models import Product, then @register\(Product\)"),
+        (("Product",), r"from <app>\.models import Product, then @register\(Product\)"),
+        ((), r"Write @register\(Product\) above the feed"),
+        ((item_feed(),), r"Write @register\(Product\) above class ItemFeed"),
+        ((5,), r"@register\(5\) takes the shop's models"),
+    ],
+)
+def test_registering_without_a_model_says_what_to_write(given, told):
+    """A feed is given by `@register` without parentheses."""
+    with pytest.raises(ConfigurationError, match=told):
+        register(*given)
+
+
+def test_a_class_that_is_no_feed_says_what_to_write():
+    class Forgetful:
+        pass
+
+    with pytest.raises(ConfigurationError, match=r"Write class Forgetful\(ProductFeed\): or class"):
+        register(Item)(Forgetful)
+
+
+def test_two_feeds_for_one_model_are_noticed(use_feeds):
+    one, two = item_feed(), item_feed()
+    doubles = list(registry.doubles)
+    try:
+        use_feeds((Item, one), (Item, one), (Item, two))
+        assert registry.doubles[len(doubles) :] == [(Item, two)]
+        assert type(registry.feeds["shop.item"]) is one
+    finally:
+        registry.doubles[:] = doubles

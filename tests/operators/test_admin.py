@@ -1,0 +1,527 @@
+"""The admin: what it shows, what its actions change, and who may."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from neuroon_django import clicks
+from neuroon_django.admin import NeuroonProductAdminMixin, overview
+from neuroon_django.admin.rows import COUNTED, object_link
+from neuroon_django.delivery import fold
+from neuroon_django.exceptions import Forbidden, KeyRefused
+from neuroon_django.feeds import registry
+from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.operations.status import status_of
+from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
+from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
+from tests.operators.test_command_sync import make_product
+from tests.shop.models import Order, Product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PRODUCTS = "admin:neuroon_django_syncedproduct_changelist"
+CONVERSIONS = "admin:neuroon_django_conversion_changelist"
+OVERVIEW = "admin:neuroon_django_shopstate_changelist"
+SHOP_PRODUCTS = "admin:shop_product_changelist"
+
+
+@pytest.fixture
+def person(django_user_model):
+    """A browser of a staff user with these permissions and no others."""
+
+    def make(*codenames: str, csrf: bool = False) -> Client:
+        user = django_user_model.objects.create_user(f"staff{len(codenames)}", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client = Client(enforce_csrf_checks=csrf)
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def operator(person) -> Client:
+    names = ("syncedproduct", "conversion", "shopstate", "product")
+    return person(*(f"{verb}_{name}" for name in names for verb in ("view", "change")))
+
+
+@pytest.fixture
+def reader(person) -> Client:
+    return person("view_syncedproduct", "view_conversion", "view_shopstate", "view_product")
+
+
+def act(client: Client, url: str, action: str, rows, **more: object) -> list[str]:
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    answer = client.post(reverse(url), data, follow=True)
+    assert answer.redirect_chain
+    return [str(message) for message in answer.context["messages"]]
+
+
+def cells(answer) -> list[list[str]]:
+    body = answer.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
+    tags = [re.findall(r"<t[dh][^>]*class=\"field-[^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in rows]
+    return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in tags]
+
+
+def test_the_list_shows_state_object_and_error(neuroon, flush, operator):
+    good, bad = make_product("A"), make_product("B", price=None)
+    flush()
+    answer = operator.get(reverse(PRODUCTS))
+    assert [row[:4] for row in cells(answer)] == [
+        ["B", "rejected", "no price", f"product {bad.pk}"],
+        ["A", "synced", "-", f"product {good.pk}"],
+    ]
+    html = answer.content.decode()
+    assert f'<a href="/admin/shop/product/{good.pk}/change/">' in html
+    assert '<span class="neuroon-state neuroon-rejected">rejected</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, {"A-1", "A-2", "B-1"}),
+        ({"status__exact": "rejected"}, {"A-2", "B-1"}),
+        ({"status__exact": "synced"}, {"A-1"}),
+        ({"feed": "shop.product"}, {"A-1", "A-2", "B-1"}),
+        ({"feed": "shop.order"}, set()),
+        ({"error": "no price"}, {"A-2"}),
+        ({"q": "A"}, {"A-1", "A-2"}),
+        ({"q": "nothing"}, set()),
+    ],
+)
+def test_filters_and_search(neuroon, flush, operator, query, found):
+    make_product("A-1")
+    make_product("A-2", price=None)
+    make_product("B-1", price="-1")
+    flush()
+    answer = operator.get(reverse(PRODUCTS), query)
+    assert {row[0] for row in cells(answer)} == found
+
+
+@pytest.mark.parametrize("query", ["error=no+price", "feed=shop.order"])
+def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
+    neuroon, flush, operator, query
+):
+    make_product("A"), make_product("B")
+    flush()
+    url = f"{reverse(PRODUCTS)}?{query}"
+    data = {"action": "remove", "_selected_action": [row.pk for row in SyncedProduct.objects.all()]}
+    answer = operator.post(url, data | {"select_across": "1", "index": "0"}, follow=True)
+    assert "0 rows are due now." in [str(message) for message in answer.context["messages"]]
+    assert {row.status for row in SyncedProduct.objects.all()} == {"synced"}
+    name, value = query.replace("+", " ").split("=")
+    [chosen] = [
+        s for s in answer.context["cl"].filter_specs if getattr(s, "parameter_name", "") == name
+    ]
+    assert value in [text for text, _shown in chosen.lookup_choices]
+
+
+def test_no_feed_offers_none_and_the_filter_holds(neuroon, flush, operator, monkeypatch):
+    make_product("A")
+    flush()
+    monkeypatch.setattr(registry, "feeds", {})
+    assert cells(operator.get(reverse(PRODUCTS), {"feed": "shop.order"})) == []
+
+
+def test_the_error_filter_offers_what_the_overview_tells(neuroon, flush, operator):
+    shop = ShopState.current()
+    for key, status in enumerate(["rejected", "pending", "deleting", "synced", "pending"]):
+        SyncedProduct.objects.create(
+            shop=shop, key=key, external_id=status, status=status, last_error=f"{status}!" * (key < 4)
+        )
+    told = [text for text, _n in status_of(shop).errors]
+    assert sorted(told) == ["deleting!", "pending!", "rejected!"]
+    answer = operator.get(reverse(PRODUCTS), {"error": "deleting!"})
+    assert [row[0] for row in cells(answer)] == ["deleting"]
+    offered = answer.context["cl"].filter_specs[-1].lookup_choices
+    assert sorted(text for text, _shown in offered) == sorted(told)
+
+
+def test_search_by_the_products_own_key(neuroon, flush, operator):
+    make_product("A")
+    product = make_product("B")
+    flush()
+    assert cells(operator.get(reverse(PRODUCTS), {"q": product.pk}))[0][0] == "B"
+
+
+def test_one_rows_page_shows_the_payload_as_it_would_be_sent_now(neuroon, flush, operator):
+    product = make_product("A")
+    flush()
+    Product.objects.update(title="<b>New</b>")
+    row = SyncedProduct.objects.get()
+    answer = operator.get(reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk]))
+    html = answer.content.decode()
+    assert "&quot;name&quot;: &quot;&lt;b&gt;New&lt;/b&gt;&quot;" in html
+    assert "&quot;price&quot;: 10.00" in html
+    assert 'name="_save"' not in html
+    product.stockrecords.all().delete()
+    assert "no price" in operator.get(answer.wsgi_request.path).content.decode()
+    product.delete()
+    assert operator.get(answer.wsgi_request.path).status_code == 200
+    assert neuroon.api_key not in html
+
+
+@pytest.mark.parametrize("object_pk", ["abc", ""])
+@pytest.mark.parametrize("model", [SyncedProduct, Conversion])
+def test_the_page_of_a_row_whose_object_has_no_such_key(neuroon, operator, model, object_pk):
+    label = "shop.product" if model is SyncedProduct else "shop.order"
+    row = model.objects.create(shop=ShopState.current(), key="k", model=label, object_pk=object_pk)
+    Conversion.objects.update(clicks='{"A": "1"}')
+    url = reverse(f"admin:neuroon_django_{model._meta.model_name}_change", args=[row.pk])
+    answer = operator.get(url)
+    assert answer.status_code == 200
+    assert '<div class="readonly">nothing</div>' in answer.content.decode()
+
+
+def test_a_key_of_any_text_leads_to_its_object():
+    row = SyncedProduct(model="shop.product", object_pk="a_5Fb/c")
+    assert 'href="/admin/shop/product/a_5F5Fb_2Fc/change/"' in object_link(row, "admin")
+
+
+def test_a_conversions_page(neuroon, flush_orders, operator):
+    product = make_product("A")
+    token = clicks.current.set('{"A": "search-1"}')
+    order = Order.objects.create(number="1001", total=Decimal("20"))
+    order.lines.create(product=product, quantity=2, total=Decimal("20"))
+    clicks.current.reset(token)
+    flush_orders()
+    assert cells(operator.get(reverse(CONVERSIONS)))[0][:2] == ["1001", "waiting for payment"]
+    row = Conversion.objects.get()
+    answer = operator.get(reverse("admin:neuroon_django_conversion_change", args=[row.pk]))
+    assert "&quot;searchLogId&quot;: &quot;search-1&quot;" in answer.content.decode()
+
+
+def test_sync_now_sends_again_what_is_known(neuroon, flush, operator):
+    make_product("A"), make_product("B")
+    flush()
+    neuroon.clear()
+    rows = SyncedProduct.objects.filter(external_id="A")
+    assert act(operator, PRODUCTS, "send_now", rows) == ["1 row is due now."]
+    flush(force=False)
+    assert [r.external_ids for r in neuroon.sync_requests] == [("A",)]
+
+
+def test_retry_takes_the_rejected_only(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    assert act(operator, PRODUCTS, "retry", SyncedProduct.objects.all()) == ["1 row is due now."]
+    assert SyncedProduct.objects.get(external_id="B").status == "pending"
+    assert SyncedProduct.objects.get(external_id="A").status == "synced"
+
+
+def test_remove_takes_out_what_neuroon_has(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    told = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
+    assert told == [
+        "1 row is due now.",
+        "A product comes back with its next change or scan, unless the shop unlists it.",
+    ]
+    flush()
+    assert neuroon.products == {}
+    assert SyncedProduct.objects.get(external_id="A").status == "unlisted"
+
+
+def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
+    for n in range(150):
+        make_product(f"P-{n:03}")
+    flush()
+    counts = []
+    for across in ("0", "1"):
+        with CaptureQueriesContext(connection) as captured:
+            told = act(
+                operator,
+                PRODUCTS,
+                "send_now",
+                SyncedProduct.objects.all()[:1],
+                select_across=across,
+                index="0",
+            )
+        counts.append(len(captured))
+    assert told == ["150 rows are due now."]
+    assert counts[0] == counts[1]
+
+
+def test_conversions_are_sent_again(neuroon, flush_orders, operator):
+    product = make_product("A")
+    token = clicks.current.set('{"A": "search-1"}')
+    order = Order.objects.create(number="1001", total=Decimal("20"), status="paid")
+    order.lines.create(product=product, quantity=2, total=Decimal("20"))
+    clicks.current.reset(token)
+    neuroon.fault("status", status=422, endpoint="conversion")
+    flush_orders()
+    assert Conversion.objects.get().status == "rejected"
+    assert act(operator, CONVERSIONS, "retry", Conversion.objects.all()) == ["1 row is due now."]
+    flush_orders(force=False)
+    assert list(neuroon.conversions) == ["1001"]
+    assert act(operator, CONVERSIONS, "send_now", Conversion.objects.all()) == ["0 rows are due now."]
+
+
+@pytest.mark.parametrize("url", [PRODUCTS, CONVERSIONS, OVERVIEW])
+def test_who_may_not_look(neuroon, person, url):
+    assert person().get(reverse(url)).status_code == 403
+    assert Client().get(reverse(url)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("url", "action"),
+    [(PRODUCTS, a) for a in ("send_now", "retry", "remove")]
+    + [(CONVERSIONS, a) for a in ("send_now", "retry")],
+)
+def test_who_may_look_may_not_act(neuroon, flush, reader, url, action):
+    make_product("A")
+    flush()
+    Order.objects.create(number="1")
+    fold(ShopState.current())
+    model = SyncedProduct if url == PRODUCTS else Conversion
+    before = list(model.objects.values())
+    assert f'value="{action}"' not in reader.get(reverse(url)).content.decode()
+    data = {"action": action, "_selected_action": [row["id"] for row in before]}
+    reader.post(reverse(url), data)
+    assert list(model.objects.values()) == before
+
+
+@pytest.mark.parametrize("button", ["resume", "scan", "verify"])
+def test_who_may_look_may_not_push_buttons(neuroon, reader, button):
+    assert f'name="{button}"' not in reader.get(reverse(OVERVIEW)).content.decode()
+    assert reader.post(reverse(OVERVIEW), {button: "1"}).status_code == 403
+    assert neuroon.requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "data"),
+    [
+        (PRODUCTS, {"action": "send_now"}),
+        (PRODUCTS, {"action": "retry"}),
+        (PRODUCTS, {"action": "remove"}),
+        (CONVERSIONS, {"action": "send_now"}),
+        (CONVERSIONS, {"action": "retry"}),
+        (OVERVIEW, {"resume": "1"}),
+        (OVERVIEW, {"scan": "1"}),
+        (OVERVIEW, {"verify": "1"}),
+        (SHOP_PRODUCTS, {"action": "sync_to_neuroon"}),
+    ],
+)
+def test_csrf(neuroon, person, url, data):
+    names = ("syncedproduct", "conversion", "shopstate", "product")
+    client = person(*(f"{verb}_{name}" for name in names for verb in ("view", "change")), csrf=True)
+    assert client.post(reverse(url), data).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["syncedproduct", "conversion", "shopstate"])
+def test_nobody_adds_edits_or_deletes(neuroon, flush, admin_client, name):
+    make_product("A")
+    flush()
+    for page in ("add/", "1/delete/"):
+        assert admin_client.get(f"/admin/neuroon_django/{name}/{page}").status_code in (302, 403, 404)
+    row = SyncedProduct.objects.get()
+    url = reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk])
+    assert admin_client.post(url, {"external_id": "Z"}).status_code == 403
+
+
+def test_the_overview(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    make_product("C")
+    shop = ShopState.current()
+    shop.failed("products", Forbidden("not verified", method="POST", path="/p", status=403))
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "products : POST /p: 403 not verified" in text
+    assert "synced 1 rejected 1 unlisted 0" in text
+    assert "Changes not looked at yet 2" in text  # the product and its stock record
+    assert "1 no price" in text
+    assert 'name="resume"' in html
+
+
+@pytest.mark.parametrize(
+    ("button", "woken"),
+    [("resume", {FLUSH_PRODUCTS, FLUSH_ORDERS}), ("scan", {FLUSH_PRODUCTS})],
+)
+def test_buttons_wake_who_has_work_now(neuroon, operator, monkeypatch, button, woken):
+    asked = []
+    monkeypatch.setattr(overview, "wake_after_commit", asked.append)
+    operator.post(reverse(OVERVIEW), {button: "1"})
+    assert set(asked) == woken
+
+
+def test_resume_ends_pauses(neuroon, operator):
+    shop = ShopState.current()
+    shop.failed("products", Forbidden("no", method="POST", path="/p", status=403))
+    answer = operator.post(reverse(OVERVIEW), {"resume": "1"}, follow=True)
+    assert "All pauses are ended." in answer.content.decode()
+    assert ShopState.current().pauses() == {}
+
+
+def test_scan_makes_the_next_run_scan(neuroon, flush, operator):
+    make_product("A")
+    flush()
+    Product.objects.update(title="New")
+    operator.post(reverse(OVERVIEW), {"scan": "1"})
+    flush()
+    assert neuroon.products["A"]["name"] == "New"
+
+
+def test_verify_shows_the_steps(neuroon, operator):
+    make_product("A")
+    neuroon.verified = False
+    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
+    assert "Everything is in place." in html
+    assert neuroon.verified
+    assert ShopState.current().verified_domain == "https://mystore.com"
+    neuroon.conflict = True
+    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
+    assert "Failed: domain" in html
+    assert "open a support ticket" in html
+    assert neuroon.api_key not in html
+
+
+@pytest.mark.parametrize(("name", "value"), [("TIMEOUT", "60s"), ("IN_FLIGHT", "four")])
+def test_verify_with_a_wrong_setting_names_it(neuroon, settings, operator, name, value):
+    setattr(settings, f"NEUROON_{name}", value)
+    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
+    assert "Failed: settings" in html
+    assert f"NEUROON_{name} is &#x27;{value}&#x27;, which is no value for it." in html
+
+
+def test_the_overview_in_spanish(neuroon, settings, operator):
+    settings.LANGUAGE_CODE = "es"
+    shop = ShopState.current()
+    shop.failed("products", KeyRefused("no", method="POST", path="/p", status=401))
+    neuroon.conflict = True
+    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
+    paused = re.findall(r"<li><strong>(.+?)</strong>", html)
+    assert paused == ["productos", "borrados", "conversiones", "token"]
+    steps = list(dict.fromkeys(re.findall(r'<th scope="row">(.+?)</th><td>', html)))
+    assert steps[:7] == [
+        "ajustes",
+        "fuentes",
+        "tablas",
+        "celery",
+        "api",
+        "ruta",
+        "dominio",
+    ]
+    assert "Ha fallado: dominio" in html
+
+
+def test_the_shops_own_list_has_a_state_column_in_one_query(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    with CaptureQueriesContext(connection) as few:
+        html = operator.get(reverse(SHOP_PRODUCTS)).content.decode()
+    row = SyncedProduct.objects.get(external_id="B")
+    assert (
+        f'<a href="/admin/neuroon_django/syncedproduct/{row.pk}/change/">'
+        '<span class="neuroon-state neuroon-rejected">rejected</span></a>'
+    ) in html
+    for n in range(50):
+        make_product(f"P-{n}")
+    with CaptureQueriesContext(connection) as many:
+        operator.get(reverse(SHOP_PRODUCTS))
+    assert len(few) == len(many)
+
+
+def test_without_permission_the_state_is_no_link(neuroon, flush, person):
+    make_product("A")
+    flush()
+    html = person("view_product").get(reverse(SHOP_PRODUCTS)).content.decode()
+    assert '<span class="neuroon-state neuroon-synced">synced</span>' in html
+    assert "/admin/neuroon_django/" not in html
+    assert "sync_to_neuroon" not in html
+
+
+def test_sync_to_neuroon_marks_the_selection(neuroon, flush, operator):
+    products = [make_product("A"), make_product("B")]
+    flush()
+    assert act(operator, SHOP_PRODUCTS, "sync_to_neuroon", products[:1]) == [
+        "1 product is looked at again, and sent where it differs."
+    ]
+    assert [c.object_pk for c in Change.objects.all()] == [str(products[0].pk)]
+
+
+def test_sync_to_neuroon_without_permission(neuroon, flush, reader):
+    product = make_product("A")
+    flush()
+    data = {"action": "sync_to_neuroon", "_selected_action": [product.pk]}
+    reader.post(reverse(SHOP_PRODUCTS), data)
+    assert not Change.objects.exists()
+
+
+def test_law_17_sync_to_neuroon_says_that_it_is_switched_off(neuroon, settings, operator):
+    product = make_product("A")
+    Change.objects.all().delete()
+    settings.NEUROON_ENABLED = False
+    told = act(operator, SHOP_PRODUCTS, "sync_to_neuroon", [product])
+    assert told == ["Nothing was noted: NEUROON_ENABLED is False."]
+    assert not Change.objects.exists()
+
+
+def test_a_mixin_of_the_shops_own():
+    class ShopMixin(NeuroonProductAdminMixin):
+        pass
+
+    class ShopAdmin(ShopMixin, admin.ModelAdmin):
+        actions = ["publish"]
+
+    assert ShopAdmin.actions == ["publish", "sync_to_neuroon"]
+
+
+def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
+    shop = ShopState.current()
+
+    lists: list[ChangeList] = []
+
+    def opened() -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            answer = operator.get(reverse(PRODUCTS))
+            assert answer.status_code == 200
+        lists.append(answer.context["cl"])
+        return [query["sql"] for query in captured]
+
+    def fill(start: int, stop: int) -> None:
+        SyncedProduct.objects.bulk_create(
+            [
+                SyncedProduct(
+                    shop=shop,
+                    key=str(n),
+                    external_id=f"P-{n}",
+                    model="shop.product",
+                    object_pk=str(n),
+                    status="rejected" if n % 1000 == 0 else "synced",
+                    last_error="no price" if n % 1000 == 0 else "",
+                )
+                for n in range(start, stop)
+            ],
+            batch_size=500,
+        )
+
+    fill(0, 300)
+    few = opened()
+    fill(300, COUNTED + 300)
+    many = opened()
+    assert len(few) == len(many)
+    counts = [sql for sql in many if "COUNT(" in sql]
+    assert len(counts) == 1
+    assert f"LIMIT {COUNTED}" in counts[0]
+    # Once the database has its statistics, a page is read from the table's end and no further.
+    with connection.cursor() as cursor:
+        table = "TABLE " if connection.vendor == "mysql" else ""
+        cursor.execute(f"ANALYZE {table}{SyncedProduct._meta.db_table}")
+    plan = lists[-1].queryset[: lists[-1].list_per_page].explain()
+    assert not re.search("TEMP B-TREE|Sort|filesort", plan), plan

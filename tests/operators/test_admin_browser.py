@@ -1,0 +1,174 @@
+"""The admin's pages in Chromium, as the people who use them: with permission and without.
+
+With `NEUROON_SCREENSHOTS=<folder>` each page is kept as a picture, light and dark.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from playwright import sync_api as playwright
+
+from neuroon_django.exceptions import KeyRefused, RateLimited
+from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from tests import services
+from tests.operators.test_command_sync import make_product
+from tests.shop.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCREENSHOTS = os.environ.get("NEUROON_SCREENSHOTS")
+ALL = ("syncedproduct", "conversion", "shopstate", "product")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    path = services.chromium()
+    services.need(path, "Chromium")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in the test's thread
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def open_as(browser, live_server, django_user_model) -> Iterator[Callable[..., object]]:
+    """A page of the admin, logged in as a staff user with these permissions."""
+    contexts = []
+
+    def open_page(path: str, *codenames: str, scheme: str = "light") -> object:
+        name = f"staff-{len(codenames)}"
+        user, _made = django_user_model.objects.get_or_create(username=name, is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client = Client()
+        client.force_login(user)
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 800})
+        contexts.append(context)
+        session = client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("response", lambda answer: note(page, answer))
+        page.goto(live_server.url + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def shop(neuroon, flush, flush_orders) -> ShopState:
+    """A shop with something of everything."""
+    for n in range(12):
+        make_product(f"P-{n:02}")
+    make_product("NO-PRICE", price=None)
+    make_product("HIDDEN", is_published=False)
+    Order.objects.create(number="1001")
+    neuroon.reject = {"P-07": "the name contains a forbidden word, which the shop has to change first"}
+    flush()
+    flush_orders()
+    make_product("NEW")
+    return ShopState.current()
+
+
+def note(page, answer) -> None:
+    """An address that fails is an error of the page, but for the icon that a browser asks for."""
+    if answer.status >= 400 and not answer.url.endswith("/favicon.ico"):
+        page.errors.append(f"{answer.status} {answer.url}")
+
+
+def keep(page, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=f"{SCREENSHOTS}/{name}.png", full_page=True)
+
+
+OPERATOR = tuple(f"{verb}_{name}" for name in ALL for verb in ("view", "change"))
+READER = tuple(f"view_{name}" for name in ALL)
+
+
+# How many errors reach out of the part of a list that is seen without scrolling.
+CUT_OFF = """
+form = document.querySelector("#changelist-form"),
+[...document.querySelectorAll("#result_list .field-error")].filter(
+    (cell) => cell.getBoundingClientRect().right > form.getBoundingClientRect().right
+).length"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("who", ["operator", "reader"])
+def test_every_page(shop, open_as, who, scheme):
+    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/sync", status=401))
+    names = OPERATOR if who == "operator" else READER
+    row, order = SyncedProduct.objects.get(external_id="P-07"), Conversion.objects.get()
+    paths = {
+        "overview": "/admin/neuroon_django/shopstate/",
+        "products": "/admin/neuroon_django/syncedproduct/",
+        "product": f"/admin/neuroon_django/syncedproduct/{row.pk}/change/",
+        "conversions": "/admin/neuroon_django/conversion/",
+        "conversion": f"/admin/neuroon_django/conversion/{order.pk}/change/",
+        "shop": "/admin/shop/product/",
+    }
+    page = open_as("/admin/", *names, scheme=scheme)
+    for name, path in paths.items():
+        page.goto(page.url.partition("/admin/")[0] + path)
+        keep(page, f"{name}-{who}-{scheme}")
+        assert page.errors == []
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) == 0, name
+        assert page.evaluate(CUT_OFF) == 0, name
+    assert page.locator(".neuroon-state").count() == 14
+
+
+def test_buttons_by_keyboard(shop, open_as, neuroon):
+    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/sync", status=401))
+    page = open_as("/admin/neuroon_django/shopstate/", *OPERATOR)
+    page.get_by_role("button", name="Resume").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=All pauses are ended.")
+    assert ShopState.current().pauses() == {}
+    page.get_by_role("button", name="Verify").focus()
+    page.keyboard.press("Space")
+    page.wait_for_selector("text=Verification, step by step")
+    keep(page, "verified-light")
+    assert neuroon.requests_to("verify")
+    page.get_by_role("button", name="Scan").press("Enter")
+    page.wait_for_selector("text=The next run compares the whole catalogue.")
+    assert ShopState.current().scanned_at is None
+
+
+def test_an_action_from_the_list(shop, open_as, flush, neuroon):
+    page = open_as("/admin/neuroon_django/syncedproduct/?q=P-0", *OPERATOR)
+    page.get_by_role("checkbox", name="Select all").check()
+    page.locator("select[name=action]").select_option("Remove from Neuroon")
+    page.locator("button[name=index]").click()  # "Go", or "Run" since Django 6.1
+    page.wait_for_selector("text=9 rows are due now.")
+    keep(page, "removed-light")
+    flush()
+    assert {name for name in neuroon.products if name.startswith("P-0")} == set()
+
+
+def test_without_any_permission_there_is_nothing_to_see(shop, open_as):
+    page = open_as("/admin/")
+    keep(page, "index-nobody-light")
+    assert page.get_by_text("Neuroon").count() == 0
+    for name in ("shopstate", "syncedproduct", "conversion"):
+        answer = page.goto(page.url.partition("/admin/")[0] + f"/admin/neuroon_django/{name}/")
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_wait_that_neuroon_asked_for_is_told(shop, open_as, scheme):
+    error = RateLimited("slow", method="POST", path="/sync", status=429, retry_after=3_000)
+    shop.failed("products", error)
+    page = open_as("/admin/neuroon_django/shopstate/", *READER, scheme=scheme)
+    assert "products: Neuroon asked to wait" in page.inner_text(".neuroon-banner")
+    assert page.errors == []
+    keep(page, f"wait-{scheme}")

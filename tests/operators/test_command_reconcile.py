@@ -1,0 +1,232 @@
+"""`neuroon_reconcile`: what it finds, what it mends, and what it never deletes."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from neuroon_django import muted
+from neuroon_django.api import Client, messages
+from neuroon_django.conf import conf
+from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.feeds import registry
+from neuroon_django.models import ShopState, SyncedProduct
+from tests.operators.test_command_sync import make_product, neuroon_sync, summary
+from tests.shop.models import Product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def neuroon_reconcile(*options: str) -> tuple[str, CommandError | None]:
+    out = io.StringIO()
+    try:
+        call_command("neuroon_reconcile", *options, stdout=out, stderr=io.StringIO())
+    except CommandError as error:
+        return out.getvalue(), error
+    return out.getvalue(), None
+
+
+def table(**counts: int) -> str:
+    names = {
+        "listed": "Listed by Neuroon        ",
+        "same": "The same                 ",
+        "under_way": "On the way or kept back  ",
+        "strays": "Only at Neuroon          ",
+        "lost": "Lost by Neuroon          ",
+        "different": "Different                ",
+    }
+    width = max(len(f"{n:,}") for n in [0, *counts.values()])
+    return "".join(f"{label}{counts.get(name, 0):>{width},}\n" for name, label in names.items())
+
+
+@pytest.fixture
+def twelve(neuroon):
+    for n in range(12):
+        make_product(f"P-{n:02}")
+    neuroon_sync()
+    neuroon.clear()
+    return neuroon
+
+
+def stray(neuroon, *ids: str) -> None:
+    bodies = [
+        b'{"externalId":"%s","name":"x","price":1,"url":"https://x.test/"}' % i.encode() for i in ids
+    ]
+    with Client(**conf.client_options()) as client:
+        client.sync_products(bodies, list(ids), "plugin")
+    neuroon.clear()
+
+
+def test_two_sides_that_agree(twelve):
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
+    assert [r.method for r in twelve.requests] == ["GET"]
+
+
+def test_what_differs_is_told_and_mended(twelve):
+    stray(twelve, "X-1", "X-2")
+    del twelve.products["P-03"]
+    twelve.products["P-04"]["price"] = Decimal("9.99")
+    twelve.products["P-05"]["name"] = "Old"
+    twelve.products["P-06"]["inStock"] = False
+    told = table(listed=13, same=8, strays=2, lost=1, different=3) + (
+        "Only at Neuroon: X-1\n"
+        "Only at Neuroon: X-2\n"
+        "Lost by Neuroon: P-03\n"
+        "Different: P-04: price 10.00 here, 9.99 there\n"
+        "Different: P-05: name 'Product P-05' here, 'Old' there\n"
+        "Different: P-06: in stock True here, False there\n"
+    )
+    out, failed = neuroon_reconcile()
+    assert out == told
+    assert (str(failed), failed.returncode) == ("They differ; neuroon_reconcile --fix mends it.", 1)
+    out, failed = neuroon_reconcile("--fix")
+    assert (out, failed) == (
+        told + summary(sent=4, created=1, updated=3, deleted=2, requests=3),
+        None,
+    )
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
+    assert SyncedProduct.objects.count() == 12
+
+
+def test_an_unlisted_product_that_neuroon_shows_is_taken_out(twelve):
+    product = Product.objects.get(sku="P-00")
+    product.is_published = False
+    product.save()
+    neuroon_sync()
+    stray(twelve, "P-00")
+    out, failed = neuroon_reconcile("--fix")
+    assert out == (
+        table(listed=12, same=11, strays=1) + "Only at Neuroon: P-00\n" + summary(deleted=1, requests=1)
+    )
+    assert failed is None
+    assert "P-00" not in twelve.products
+    assert SyncedProduct.objects.get(external_id="P-00").status == "unlisted"
+
+
+def test_what_is_on_its_way_is_not_compared(twelve):
+    Product.objects.get(sku="P-00").delete()
+    product = Product.objects.get(sku="P-01")
+    product.title = "New"
+    product.save()
+    neuroon_sync("--dry-run")  # folds
+    assert neuroon_reconcile() == (table(listed=12, same=10, under_way=2), None)
+
+
+def test_nothing_is_deleted_where_more_than_half_would_go(twelve):
+    stray(twelve, *[f"X-{n:02}" for n in range(13)])
+    out, failed = neuroon_reconcile("--fix")
+    assert out.endswith(summary())
+    assert str(failed) == (
+        "Nothing was deleted: 13 of 25 would go, which is more than half. --force deletes all the same."
+    )
+    assert len(twelve.products) == 25
+    _out, failed = neuroon_reconcile("--fix", "--force")
+    assert failed is None
+    assert len(twelve.products) == 12
+
+
+def test_nothing_is_deleted_where_the_shop_looks_empty(twelve):
+    stray(twelve, "X-1")
+    with connection.cursor() as cursor:  # as a broken import does it: no signal tells
+        cursor.execute("DELETE FROM shop_stockrecord")
+        cursor.execute("DELETE FROM shop_product")
+    _out, failed = neuroon_reconcile("--fix")
+    assert "the shop's catalogue looks empty" in str(failed)
+    assert len(twelve.products) == 13
+
+
+def test_nothing_is_deleted_before_the_catalogue_was_sent(neuroon):
+    make_product("A")
+    stray(neuroon, "X-1", "X-2", "X-3")
+    ShopState.objects.update(scanned_at=None)
+    _out, failed = neuroon_reconcile("--fix")
+    assert "the catalogue was never sent from here" in str(failed)
+    assert {"X-1", "X-2", "X-3"} <= neuroon.products.keys()
+
+
+def test_law_07_what_the_shop_has_is_no_stray(twelve):
+    """A backup was restored: the mirror forgot a product that an import then brought back."""
+    with muted():
+        Product.objects.get(sku="P-01").delete()
+        SyncedProduct.objects.filter(external_id="P-01").delete()
+        make_product("P-01")
+    stray(twelve, "X-1")
+    out, failed = neuroon_reconcile("--fix")
+    assert failed is None
+    assert "Only at Neuroon: P-01" in out
+    assert [r.path.rpartition("/")[2] for r in twelve.requests if r.method == "DELETE"] == ["X-1"]
+    assert "P-01" in twelve.products
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
+
+
+def test_nothing_is_deleted_where_the_shop_cannot_be_read(twelve, monkeypatch):
+    def broken():
+        raise RuntimeError("no site")
+
+    def then_broken(self):
+        found = compare(self)
+        monkeypatch.setattr(registry.feeds["shop.product"], "get_queryset", broken)
+        return found
+
+    compare = Reconciliation.compare
+    monkeypatch.setattr(Reconciliation, "compare", then_broken)
+    stray(twelve, "X-1")
+    with pytest.raises(CommandError, match=r"shop\.product cannot be read; nothing was deleted"):
+        call_command("neuroon_reconcile", "--fix", "--force", stdout=io.StringIO())
+    assert not [r for r in twelve.requests if r.method == "DELETE"]
+
+
+def test_a_list_that_shifts_while_it_is_read_loses_nobody(neuroon):
+    """Two pages; a product of the first goes while it is read, so one slips from page 2 to page 1."""
+    for n in range(150):
+        make_product(f"P-{n:03}")
+    stray(neuroon, "A-stray")
+    neuroon_sync()
+    neuroon.clear()
+
+    def plan(call):
+        listed = [r for r in neuroon.requests if r.endpoint == "list"]
+        if call.endpoint == "list" and len(listed) == 1:
+            del neuroon.products["A-stray"]
+
+    neuroon.plan = plan
+    out, failed = neuroon_reconcile()
+    assert out == table(listed=150, same=149, strays=1) + "Only at Neuroon: A-stray\n"
+    assert failed is not None
+    assert [r.path.partition("?")[2][:6] for r in neuroon.requests] == ["page=0", "page=1"] * 2
+
+
+def test_a_page_of_what_was_not_sent_from_a_shop_ends_nothing(neuroon, monkeypatch):
+    make_product("A")
+    neuroon_sync()
+    stray(neuroon, "X")
+    real = Client.list_products
+
+    def listed(self, page, size=100):
+        if page == 0:
+            return messages.Page(content=[], items=100, total_pages=2)
+        found = real(self, page - 1, size)
+        return messages.Page(content=found.content, items=found.items, total_pages=2)
+
+    monkeypatch.setattr(Client, "list_products", listed)
+    out, _failed = neuroon_reconcile()
+    assert out == table(listed=2, same=1, strays=1) + "Only at Neuroon: X\n"
+
+
+def test_a_page_that_fails_is_read_again(twelve):
+    twelve.fault("status", endpoint="list", times=2)
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
+
+
+def test_a_list_that_cannot_be_read_changes_nothing(twelve, settings):
+    settings.NEUROON_TIMEOUT = 0.2
+    with twelve.faulty("status", status=403, endpoint="list"):
+        out, failed = neuroon_reconcile("--fix")
+    assert out == ""
+    assert failed.returncode == 1
+    assert "403" in str(failed)
+    assert len(twelve.products) == 12

@@ -1,0 +1,169 @@
+"""`neuroon_status` by its whole output and its exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone, translation
+
+from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
+from neuroon_django.models import Change, ShopState
+from tests.operators.test_command_sync import make_product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def neuroon_status(*options: str) -> str:
+    out = io.StringIO()
+    call_command("neuroon_status", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_a_healthy_shop(neuroon, flush):
+    make_product("A")
+    flush()
+    shop = ShopState.current()
+    moments = [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (shop.last_success_at, shop.scanned_at)]
+    assert neuroon_status() == (
+        f"Shop shop_sandbox at {neuroon.url}\n"
+        "Products, pending            0\n"
+        "Products, sending            0\n"
+        "Products, synced             1\n"
+        "Products, rejected           0\n"
+        "Products, unlisted           0\n"
+        "Products, deleting           0\n"
+        "Orders, waiting for payment  0\n"
+        "Orders, pending              0\n"
+        "Orders, sending              0\n"
+        "Orders, sent                 0\n"
+        "Orders, not attributed       0\n"
+        "Orders, rejected             0\n"
+        "Changes not looked at yet    0\n"
+        "To be sent                   0\n"
+        "The oldest waits for         —\n"
+        f"Last success                 {moments[0]}\n"
+        f"Last scan                    {moments[1]}\n"
+        "Verified domain              —\n"
+        "Route                        plugin\n"
+        "Widget token                 —\n"
+        "Products allowed             1,000,000\n"
+    ).replace("  0\n", f"{'':>8}  0\n").replace("  1\n", f"{'':>8}  1\n")
+
+
+def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
+    shop = ShopState.current()
+    error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
+    shop.failed("products", error)
+    until = timezone.localtime(ShopState.current().products_gate)
+    told = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
+    assert neuroon_status().splitlines()[-1] == told
+    [wait] = json.loads(neuroon_status("--json"))["waits"]
+    assert (wait["group"], wait["reason"]) == ("products", "Neuroon asked to wait")
+
+
+def test_what_needs_a_person(neuroon, flush):
+    make_product("A", price=None)
+    make_product("B", price=None)
+    flush()
+    make_product("C")
+    Change.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    shop = ShopState.current()
+    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/p", status=401))
+    with pytest.raises(CommandError) as failed:
+        neuroon_status()
+    assert failed.value.returncode == 1
+    assert str(failed.value).splitlines() == [
+        "products, deletes, conversions, token paused: POST /p: 401 Invalid API key → "
+        "Correct NEUROON_API_KEY, then run neuroon_verify.",
+        "The oldest change has been waiting for 2:00:00.",
+        "Rejected: 2",
+    ]
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("neuroon_status", stdout=out)
+    assert out.getvalue().splitlines()[-2:] == [str(failed.value).splitlines()[0], "2 × no price"]
+    with (
+        translation.override("es"),
+        pytest.raises(CommandError, match=r"^productos, .* en pausa: POST"),
+    ):
+        neuroon_status()
+    ShopState.objects.reopen(shop.pk)
+    told = neuroon_status("--max-age", "7300", "--max-rejected", "2")
+    assert told.splitlines()[-1] == "2 × no price"
+
+
+def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
+    shop = ShopState.current()
+    shop.failed("products", Forbidden("Not yours", method="POST", path="/p", status=403))
+    shop.failed("token", Unavailable("Bad Gateway", method="POST", path="/t", status=502))
+    with pytest.raises(CommandError) as failed:
+        neuroon_status()
+    assert str(failed.value).splitlines() == [
+        "products, deletes paused: POST /p: 403 Not yours → "
+        "Run neuroon_verify: it says what to correct.",
+        "token paused: POST /t: 502 Bad Gateway",  # ends by itself
+    ]
+
+
+def test_json_is_a_document_and_nothing_else(neuroon, flush):
+    make_product("A", price=None)
+    make_product("B")
+    flush()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"^Rejected: 1$"):
+        call_command("neuroon_status", "--json", stdout=out)
+    told = json.loads(out.getvalue())
+    assert told["products"] == {
+        "pending": 0,
+        "sending": 0,
+        "synced": 1,
+        "rejected": 1,
+        "unlisted": 0,
+        "deleting": 0,
+    }
+    assert told["errors"] == [{"text": "no price", "count": 1}]
+    assert told["problems"] == ["Rejected: 1"]
+    assert told["quota"]["maxProducts"] == 1_000_000
+    assert (told["changes"], told["waiting"], told["oldest_seconds"]) == (0, 0, None)
+    assert neuroon.api_key not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("TIMEOUT", "60s", "Set it to 60, in seconds, from 0.1 to 600."),
+        ("IN_FLIGHT", "four", "Set it to a whole number from 1 to 64."),
+    ],
+)
+def test_a_wrong_setting_is_a_problem_and_nobody_is_asked(neuroon, settings, name, value, hint):
+    setattr(settings, f"NEUROON_{name}", value)
+    out = io.StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command("neuroon_status", "--json", stdout=out)
+    told = f"NEUROON_{name} is '{value}', which is no value for it. {hint} (neuroon.E001)"
+    assert (str(failed.value), failed.value.returncode) == (told, 1)
+    assert json.loads(out.getvalue())["problems"] == [told]
+    assert neuroon.requests == []
+
+
+def test_law_15_the_key_does_not_travel_to_an_address_that_a_check_refuses(
+    neuroon, settings, monkeypatch
+):
+    settings.NEUROON_API_URL = "http://api.neuroon.test"
+    asked = []
+    monkeypatch.setattr("requests.Session.send", lambda *args, **kwargs: asked.append(args))
+    with pytest.raises(CommandError, match=r"unencrypted.*neuroon\.E002"):
+        neuroon_status()
+    assert asked == []
+
+
+def test_it_tells_without_neuroon(neuroon, settings):
+    neuroon.stop()
+    assert "Products allowed" not in neuroon_status()
+    settings.NEUROON_API_KEY = ""
+    with pytest.raises(CommandError, match=r"^Nothing is sent"):
+        neuroon_status()

@@ -1,0 +1,230 @@
+"""The chaos: a shop that changes, workers that die, a Neuroon that misbehaves, and the reckoning.
+
+Everything random comes from the seed; which thread is faster is the machine's business, so a seed
+replays the same operations, faults and doom, though not their exact interleaving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+
+from neuroon_django.api import Client
+from neuroon_django.conf import conf
+from neuroon_django.delivery import ConversionRun, ProductRun
+from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.testing import Sandbox
+from neuroon_django.testing.sandbox import Fault, random_faults
+from tests.system.chaos import kills
+from tests.system.chaos.shop import Shop
+
+ROOT = Path(__file__).parents[3]
+SHARE = 0.33  # of the requests that fail
+BEHIND = 100  # rows that may wait before the shop waits for its workers
+HARMLESS = [
+    Fault("status", status=503),
+    Fault("status", status=500),
+    Fault("status", status=504, apply=True),
+    Fault("status", status=429, headers={"Retry-After": "1"}),
+    Fault("drop"),
+    Fault("drop"),
+    Fault("lost"),
+    Fault("lost"),
+    Fault("lost"),
+    Fault("truncated"),
+    Fault("empty"),
+    Fault("html", apply=True),
+    Fault("delay", seconds=0.6),
+    Fault("delay", seconds=0.1),
+    Fault("trickle", interval=0.2),
+]
+REFUSALS = [Fault("status", status=400), Fault("status", status=422)]
+# Time runs faster here: pauses and leases are short, so that many fit into a run.
+SETTINGS = {
+    "NEUROON_TIMEOUT": 0.5,
+    "NEUROON_BATCH_SIZE": 20,
+    "NEUROON_RATE_LIMIT": None,
+    "NEUROON_AUTO_SYNC": False,
+}
+PAUSES = {"MOMENT": 0.02, "MINUTE": 0.1, "HOUR": 1.0}
+
+
+@dataclass
+class Figures:
+    """What happened, for the README."""
+
+    seed: int
+    database: str = ""
+    operations: int = 0
+    requests: int = 0
+    under_fire: int = 0  # of these, before the faults were switched off
+    faulty: int = 0
+    share_faulty: float = 0.0  # of those under fire
+    faults: dict[str, int] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+    processes_killed: int = 0
+    orders_paid: int = 0
+    lost: list[str] = field(default_factory=list)
+    ghosts: list[str] = field(default_factory=list)
+    overlaps: list[str] = field(default_factory=list)
+    orders_lost: list[str] = field(default_factory=list)
+    orders_invented: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def wrong(self) -> dict[str, list[str]]:
+        names = ("lost", "ghosts", "overlaps", "orders_lost", "orders_invented", "errors")
+        return {name: found for name in names if (found := getattr(self, name))}
+
+
+class Chaos:
+    """One simulation. `processes` workers are real ones, killed by SIGKILL; `threads` die within."""
+
+    def __init__(
+        self, neuroon: Sandbox, seed: int, *, threads: int = 2, processes: int = 0, doom: float = 0.002
+    ) -> None:
+        self.neuroon, self.seed, self.doom = neuroon, seed, doom
+        self.threads, self.processes = threads, processes
+        self.figures = Figures(seed, connection.vendor)
+        self.deaths: Counter[str] = Counter()
+        self.random = Random(f"kills {seed}")
+        self.over = threading.Event()
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    def run(self, operations: int) -> Figures:
+        began = time.monotonic()
+        self.neuroon.plan = self._plan()
+        shop = Shop(self.seed)
+        workers = [threading.Thread(target=self._work, args=(n,)) for n in range(self.threads)]
+        for thread in workers:
+            thread.start()
+        try:
+            for number in range(operations):
+                shop.step()
+                if self.processes and number % 200 == 0:
+                    self._reap_and_sow()
+                if number % 50 == 0:
+                    self._keep_up()
+        finally:
+            self.over.set()
+            for thread in workers:
+                thread.join()
+            for child in self.children:
+                self._kill(child)
+        self.neuroon.plan = None
+        self.figures.under_fire = len(self.neuroon.requests)
+        shop.tidy()
+        self._drain()
+        self._reckon(shop, operations)
+        self.figures.share_faulty = round(self.figures.faulty / self.figures.under_fire, 3)
+        self.figures.seconds = time.monotonic() - began
+        return self.figures
+
+    def _plan(self) -> Any:
+        catalogue = random_faults(self.seed, SHARE, HARMLESS + REFUSALS, endpoints={"sync", "delete"})
+        orders = random_faults(self.seed, SHARE, HARMLESS, endpoints={"conversion"})
+        return lambda call: catalogue(call) or orders(call)
+
+    # Workers
+
+    def _work(self, number: int) -> None:
+        seeds = Random(f"worker {number} {self.seed}")
+        while not self.over.is_set():
+            doom = kills.worker.doomed = kills.Doom(seeds.getrandbits(32), self.doom, self.deaths)
+            try:
+                self._life(doom)
+            except kills.Killed:
+                pass
+            except Exception as error:
+                self.figures.errors.append(f"{type(error).__name__}: {error}")
+            finally:
+                kills.worker.doomed = None
+                connections.close_all()
+
+    def _life(self, doom: kills.Doom) -> None:
+        client = kills.DoomedClient(**conf.client_options())
+        client.doom = doom
+        with client:
+            while not self.over.is_set():
+                shop = ShopState.current()
+                until = time.monotonic() + 1
+                ProductRun(shop, client, until=until).run()
+                ConversionRun(shop, client, until=until).run()
+                time.sleep(0.02)
+
+    def _keep_up(self) -> None:
+        """The shop does not run away from its workers: else they would work when all is well again."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            queries = Change.objects.all(), SyncedProduct.objects.all().waiting()
+            if sum(query.count() for query in queries) <= BEHIND:
+                return
+            time.sleep(0.05)
+
+    def _reap_and_sow(self) -> None:
+        """One real worker dies, by SIGKILL and whatever it is at; another one begins."""
+        if len(self.children) == self.processes:
+            self._kill(self.children.pop(self.random.randrange(self.processes)))
+            self.figures.processes_killed += 1
+        options = {
+            name: getattr(settings, name) for name in dir(settings) if name.startswith("NEUROON_")
+        }
+        config = {"options": options, "pauses": PAUSES, "name": str(connection.settings_dict["NAME"])}
+        command = [sys.executable, "-m", "tests.system.chaos.worker", json.dumps(config, default=str)]
+        self.children.append(subprocess.Popen(command, cwd=ROOT, env=dict(os.environ)))
+
+    def _kill(self, child: subprocess.Popen[bytes]) -> None:
+        if child.poll() is not None:
+            self.figures.errors.append(f"a worker process ended by itself with {child.returncode}")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+    # The reckoning
+
+    def _drain(self) -> None:
+        """Faults are off: whatever is due, or leased to somebody dead, must go out now."""
+        shop = ShopState.current()
+        SyncedProduct.objects.retry_rejected(shop)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with Client(**conf.client_options()) as client:
+                ProductRun(shop, client, force=True).run()
+                ConversionRun(shop, client, force=True).run()
+            waiting = [SyncedProduct.objects.of(shop).waiting(), Conversion.objects.of(shop).waiting()]
+            if not (Change.objects.exists() or any(rows.exists() for rows in waiting)):
+                return
+            time.sleep(0.1)
+        self.figures.errors.append("something is due for ever")
+
+    def _reckon(self, shop: Shop, operations: int) -> None:
+        expected = shop.expected(ShopState.current().route)
+        there, figures = self.neuroon.products, self.figures
+        received = self.neuroon.requests
+        faults = Counter(_name(one) for one in received if one.fault)
+        figures.operations, figures.requests = operations, len(received)
+        figures.faults, figures.faulty = dict(faults.most_common()), faults.total()
+        figures.kills = dict(self.deaths.most_common())
+        figures.lost = sorted(key for key in expected if there.get(key) != expected[key])
+        figures.ghosts = sorted(there.keys() - expected.keys())
+        figures.overlaps = list(self.neuroon.overlaps)
+        figures.orders_paid = len(shop.paid)
+        figures.orders_lost = sorted(shop.paid - self.neuroon.conversions.keys())
+        figures.orders_invented = sorted(self.neuroon.conversions.keys() - shop.paid)
+
+
+def _name(received: Any) -> str:
+    return f"{received.fault} {received.status}" if received.fault == "status" else received.fault

@@ -1,0 +1,152 @@
+"""The house stands as drawn: who may import whom, and that importing costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = ROOT / "neuroon_django"
+
+# Each room imports only from lower rungs; `__init__` stands outside. `room/module` stands for one
+# module of a room that is lower than the room itself.
+RUNGS = [
+    {"exceptions", "signals"},
+    {"api/messages"},
+    {"conf", "clicks"},
+    {"api", "querysets"},
+    {"models"},
+    {"feeds"},
+    {"recording", "delivery", "widget"},
+    {"schedules", "tasks"},
+    {"operations"},
+    {"middleware", "checks", "views", "testing"},
+    {"urls", "admin", "management", "templatetags"},
+    {"apps"},
+]
+RUNG = {room: number for number, rooms in enumerate(RUNGS) for room in rooms}
+OUTSIDE = {"__init__", "migrations", "locale", "static", "templates", "py.typed", "__pycache__"}
+
+FILES = sorted(
+    path
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py" and "migrations" not in path.parts
+)
+
+
+def room_of(module: str) -> str:
+    """The room of a module such as `api.messages`; a name that is no module is its room's."""
+    room, _, rest = module.partition(".")
+    inner = f"{room}/{rest.partition('.')[0]}"
+    return inner if inner in RUNG else room
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The modules of this package that a file imports for use, not for type checkers only."""
+    only_typing = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in only_typing:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            assert node.level < 2, f"climbs out of its room: {ast.unparse(node)}"
+            if node.level:
+                continue  # a neighbour in the same room
+            if node.module == "neuroon_django":
+                yield from (alias.name for alias in node.names)
+            elif node.module and node.module.startswith("neuroon_django."):
+                module = node.module.removeprefix("neuroon_django.")
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("neuroon_django."):
+                    yield alias.name.removeprefix("neuroon_django.")
+
+
+def test_every_room_has_a_rung():
+    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()} - OUTSIDE
+    assert rooms == {room for room in RUNG if "/" not in room}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down_the_ladder(path):
+    room = room_of(module_of(path))
+    climbs = sorted(
+        module
+        for module in imported(ast.parse(path.read_text()))
+        if (other := room_of(module)) in RUNG and other != room and RUNG[other] >= RUNG[room]
+    )
+    assert climbs == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_and_functions_stay_small(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    long = [
+        f"{node.name}: {size}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (size := (node.end_lineno or 0) - node.lineno + 1) > 50
+    ]
+    assert long == []
+    assert len(text.splitlines()) <= 300
+    assert ast.get_docstring(tree) or not text.strip(), "a module says its place in the flow"
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_public_names_can_be_imported_before_the_apps_are_ready():
+    names = run("import neuroon_django; print(sorted(neuroon_django.__all__))")
+    assert names == str(
+        [
+            "ConversionLine",
+            "OrderFeed",
+            "ProductFeed",
+            "aget_widget_token",
+            "attribute_order",
+            "get_widget_token",
+            "mark_changed",
+            "muted",
+            "register",
+        ]
+    )
+
+
+def test_the_sandbox_needs_no_settings():
+    code = "from neuroon_django.testing import Sandbox\nwith Sandbox() as n: print(n.url[:17])"
+    assert run(code) == "http://127.0.0.1:"
+
+
+def test_starting_up_asks_neither_the_database_nor_the_network():
+    code = """
+import os, socket
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+def refuse(*a, **k): raise AssertionError("a socket at start-up")
+socket.socket.connect = refuse
+import django
+from django.db.backends.base.base import BaseDatabaseWrapper
+BaseDatabaseWrapper.connect = refuse
+django.setup()
+print("quiet")
+"""
+    assert run(code) == "quiet"
