@@ -153,6 +153,18 @@ class Settings:
     def WIDGET_POSITION(self) -> str:
         return str(self._get("WIDGET_POSITION", "inline"))
 
+    alias = "default"
+
+    @property
+    def CONTEXT(self) -> str:
+        return str(self._get("CONTEXT", ""))
+
+    def shop(self, alias: str = "default") -> Settings:
+        return self
+
+    def shops(self) -> dict[str, Settings]:
+        return {"default": self}
+
     @property
     def integrity(self) -> str:
         """The integrity in effect: at Neuroon's hosts, only a version's address never changes."""
@@ -182,6 +194,8 @@ class Settings:
             "connections": self.IN_FLIGHT,
         } | changes
 
+
+ShopConfig = Settings
 
 NAMES = tuple(name for name in vars(Settings) if name.isupper())
 

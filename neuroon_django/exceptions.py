@@ -14,8 +14,8 @@ class NeuroonError(Exception):
     """Anything that Neuroon, or the way to it, did to one request or one product."""
 
 
-class InvalidProduct(NeuroonError):
-    """A product or order that cannot be put on the wire; the message is the reason on its row."""
+class InvalidValue(NeuroonError):
+    """A value of a product or order that cannot be put on the wire; the message is the reason on its row."""
 
 
 class ApiError(NeuroonError):

@@ -1,68 +1,96 @@
-"""The Celery tasks. They carry no data: each drains what is due, so a lost message loses nothing."""
+"""The Celery tasks. They carry no data: each drains what is due, so a lost message loses nothing.
+
+A run is a guest in the shop's worker (law 9): it takes a slot for at most `BUDGET` seconds beyond the
+request it is in, then a message goes on with it; one run of a kind is at work in the whole system.
+"""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from celery import current_app, shared_task
 
 from neuroon_django import widget
 from neuroon_django.api import Client
-from neuroon_django.conf import conf
-from neuroon_django.delivery import ConversionRun, ProductRun, Scan, find_paid
-from neuroon_django.models import Change, ShopState
+from neuroon_django.conf import ShopConfig, conf
+from neuroon_django.delivery import (
+    Engine,
+    Scan,
+    order_run,
+    orders_wait,
+    product_run,
+    products_wait,
+)
+from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
 
-BUDGET = 50.0  # seconds a task sends before it hands over to the next, so that a worker stays free
-SOON = 60.0  # seconds: what is due later than that, beat finds
+BUDGET = 5.0  # seconds in which a task begins requests
+# A request takes up to `NEUROON_TIMEOUT`, which is 600 s at most, and what is in flight is settled.
+LIMITS: dict[str, Any] = {"soft_time_limit": 720, "time_limit": 780, "ignore_result": True}
 
 
-@shared_task(name="neuroon_django.tasks.flush_products", ignore_result=True)
-def flush_products() -> None:
+def _budget() -> float:
+    """Return the monotonic second until which a task works; eager tasks work to the end."""
+    return float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET
+
+
+def _go_on(name: str, run: Engine) -> None:
+    """Publish the message that goes on with a run that ended before its work did."""
+    if run.countdown is not None and not current_app.conf.task_always_eager:
+        send_task(name, countdown=run.countdown, kwargs={"handed_over": True})
+
+
+def _shops() -> list[ShopConfig]:
+    return [config for config in conf.shops().values() if config.can_send]
+
+
+@shared_task(name=f"neuroon_django.tasks.{PRODUCTS}", **LIMITS)
+def flush_products(handed_over: bool = False) -> None:
     """Send every product that is due; a shop never scanned, or long unattended, is scanned too."""
-    if not conf.can_send:
-        return
-    shop = ShopState.current()
-    budget = float("inf") if current_app.conf.task_always_eager else BUDGET
-    with Client(**conf.client_options()) as client:
-        run = ProductRun(shop, client, scan=Scan.due(shop), until=time.monotonic() + budget)
-        run.run()
-    if run.cut_short and not current_app.conf.task_always_eager:
-        _hand_over(PRODUCTS, shop, "products", run.seconds_to_next())
+    for config in _shops():
+        shop = ShopState.objects.for_config(config)
+        scan = Scan.due(shop)
+        if scan is None and not products_wait(shop):
+            continue
+        with Client(**config.client_options()) as client:
+            run = product_run(shop, client, scan=scan, until=_budget(), handed_over=handed_over)
+            run.run()
+        _go_on(PRODUCTS, run)
 
 
-def _hand_over(task: str, shop: ShopState, group: str, seconds: float) -> None:
-    """Wake the next run, unless beat is as soon or another run did; it is taken to last a budget."""
-    if seconds < SOON and ShopState.objects.hand_over(shop.pk, group, seconds or BUDGET):
-        send_task(task, countdown=seconds)
-
-
-@shared_task(name="neuroon_django.tasks.scan_catalogue", ignore_result=True)
+@shared_task(name="neuroon_django.tasks.scan_catalogue", **LIMITS)
 def scan_catalogue() -> None:
-    """Compare the whole catalogue, then send what differs; orders that were paid unseen become due."""
-    if conf.can_send:
-        shop = ShopState.current()
-        ShopState.objects.ask_for_scan(shop.pk)
-        find_paid(shop)
-        flush_products()
+    """Compare the whole catalogue, then send what differs; ask of all open orders whether they are paid."""
+    for config in _shops():
+        shop = ShopState.objects.for_config(config)
+        ShopState.objects.request_scan(shop.pk)
+        Conversion.objects.reassess(shop)
+    flush_products()
+    flush_conversions()
 
 
-@shared_task(name="neuroon_django.tasks.flush_conversions", ignore_result=True)
-def flush_conversions() -> None:
+@shared_task(name=f"neuroon_django.tasks.{ORDERS}", **LIMITS)
+def flush_conversions(handed_over: bool = False) -> None:
     """Report every paid order that a search led to, and forget clicks that grew old."""
-    if not conf.can_send:
-        if conf.ENABLED:
-            Change.objects.wipe_clicks(conf.KEEP_CLICKS.total_seconds())
+    if not conf.ENABLED:
         return
-    shop = ShopState.current()
-    until = float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET
-    with Client(**conf.client_options()) as client:
-        ConversionRun(shop, client, until=until).run()
-    if time.monotonic() >= until:
-        _hand_over(ORDERS, shop, "conversions", 0.0)
+    age = conf.KEEP_CLICKS.total_seconds()
+    shops = _shops()
+    if not shops:
+        Change.objects.wipe_clicks(age)
+        return
+    for config in shops:
+        shop = ShopState.objects.for_config(config)
+        if orders_wait(shop):
+            with Client(**config.client_options()) as client:
+                run = order_run(shop, client, until=_budget(), handed_over=handed_over)
+                run.run()
+            _go_on(ORDERS, run)
+    Conversion.objects.wipe_clicks(age)
 
 
-@shared_task(name="neuroon_django.tasks.refresh_widget_token", ignore_result=True)
+@shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)
 def refresh_widget_token() -> None:
     """Replace the widget token before it grows old."""
     widget.refresh_token()

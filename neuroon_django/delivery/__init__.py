@@ -1,24 +1,29 @@
-"""Delivery: fold what changed, claim what is due, send it, and write down what came of it."""
+"""Delivery: fold what changed, claim what is due, send it, and write down what came of it.
 
-from neuroon_django.delivery.fold import fold, fold_all
-from neuroon_django.delivery.order_fold import find_paid, fold_orders
-from neuroon_django.delivery.order_preview import preview_orders
-from neuroon_django.delivery.order_report import build, lines_of
-from neuroon_django.delivery.order_run import ConversionRun
-from neuroon_django.delivery.run import ProductRun
+`fold` turns change rows into due rows, `scan` finds what changed without a signal, `engine` runs the
+channels `products`, `deletes` and `orders`; `preview` and `reconcile` only look, and queue.
+"""
+
+from neuroon_django.delivery.engine import Engine
+from neuroon_django.delivery.fold import fold, fold_all, fold_orders
+from neuroon_django.delivery.preview import preview_orders, preview_products
+from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.delivery.runs import order_run, orders_wait, product_run, products_wait
 from neuroon_django.delivery.scan import Scan
-from neuroon_django.delivery.troubles import Tally
+from neuroon_django.delivery.statistics import RunStatistics
 
 __all__ = [
-    "ConversionRun",
-    "ProductRun",
+    "Engine",
+    "Reconciliation",
+    "RunStatistics",
     "Scan",
-    "Tally",
-    "build",
-    "find_paid",
     "fold",
     "fold_all",
     "fold_orders",
-    "lines_of",
+    "order_run",
+    "orders_wait",
     "preview_orders",
+    "preview_products",
+    "product_run",
+    "products_wait",
 ]

@@ -1,42 +1,66 @@
-"""Fold: change rows become due rows of the mirror, in the order of first sight, none left behind.
+"""Fold: change rows become due rows, in the order of first sight, none left behind.
 
-A fold is one transaction that begins by holding the shop's row, so folds happen one after the other
-and each reads the shop's objects after the one before it was committed. It takes the change rows off
-the outbox and makes their products due in that same transaction: both happen, or neither.
+A fold is one transaction that begins by taking the fold lock, so folds happen one after the other and
+each reads the shop's objects after the one before it was committed. It takes the change rows off the
+outbox and makes their rows due in that same transaction: both happen, or neither.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import transaction
 
-from neuroon_django.feeds import payload_context, registry
-from neuroon_django.models import Change, ShopState, SyncedProduct
-from neuroon_django.querysets import Lane, Placement
-from neuroon_django.querysets.clock import retry_on_deadlock
+from neuroon_django.feeds import registry
+from neuroon_django.models import (
+    Assignment,
+    Change,
+    Conversion,
+    FoldLock,
+    Lane,
+    ShopState,
+    SyncedProduct,
+)
+from neuroon_django.models.sql import retry_on_deadlock
 
-CHANGES = 1000  # change rows folded at once
+MAX_CHANGES = 1000  # change rows folded at once
+MAX_ORDER_CHANGES = 500
 PAGE = 500  # products found at once through relations
 
 
 def fold_all(shop: ShopState) -> bool:
-    """Fold until the outbox has no product's change left; whether there was one."""
-    found = False
-    while fold(shop):
-        found = True
-    return found
+    """Fold until no change of a product is left; return whether there was one."""
+    return _repeat(fold, shop, until=float("inf"))
+
+
+def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
+    """Fold changes of products for so long, and not beyond the monotonic second `until`."""
+    return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
+
+
+def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
+    """Fold changes of orders for so long, and not beyond the monotonic second `until`."""
+    return _repeat(fold_orders, shop, until=min(time.monotonic() + seconds, until))
+
+
+def _repeat(step: Callable[[ShopState], bool], shop: ShopState, *, until: float) -> bool:
+    folded = False
+    while time.monotonic() < until and step(shop):
+        folded = True
+    return folded
 
 
 @retry_on_deadlock
 def fold(shop: ShopState) -> bool:
-    """Fold one handful of changes; False where there are none."""
-    orders = [feed.topic for feed in registry.orders()]
-    changes = list(Change.objects.exclude(model__in=orders).order_by("pk")[:CHANGES])
+    """Fold one handful of changes of products; return False where there are none."""
+    orders = [source.topic for source in registry.orders(shop.config)]
+    changes = list(Change.objects.exclude(model__in=orders).order_by("pk")[:MAX_CHANGES])
     if not changes:
         return False
-    related = {label for label in {change.model for change in changes} if registry.hanging(label)}
+    labels = {change.model for change in changes}
+    related = {label for label in labels if registry.dependents(label, shop.config)}
     simple = [change for change in changes if change.model not in related]
     if simple:
         _fold_objects(shop, simple)
@@ -45,35 +69,56 @@ def fold(shop: ShopState) -> bool:
     return True
 
 
-def place(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> None:
-    """Make products due under the ids they have now; inside a transaction that holds the shop.
+@retry_on_deadlock
+def fold_orders(shop: ShopState) -> bool:
+    """Fold one handful of changes of orders; return False where there are none."""
+    sources = {source.topic: source for source in registry.orders(shop.config)}
+    changes = list(Change.objects.filter(model__in=sources).order_by("pk")[:MAX_ORDER_CHANGES])
+    if not changes:
+        return False
+    orders: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        source = sources[change.model]
+        pk = next(iter(source.pks([change.object_pk])), change.object_pk)  # one spelling of each key
+        orders.setdefault((source.label, pk), []).append(change)
+    with transaction.atomic(Change.objects.db):
+        FoldLock.objects.hold(shop)
+        if Change.objects.consume(changes):
+            Conversion.objects.record_orders(shop, orders)
+        else:
+            transaction.set_rollback(True, using=Change.objects.db)
+    return True
+
+
+def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> None:
+    """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
     Objects of a model that has no feed (any more) do not exist for Neuroon.
     """
     names: dict[str, str | None] = {}
     asked = dict.fromkeys(texts)
-    if feed := registry.product_feed(label):
-        found = feed.pks(asked)
+    source = registry.product_source(label, shop.config)
+    if source is not None:
+        found = source.pks(asked)
         asked |= dict.fromkeys(found)
-        with payload_context():
-            named = feed.names(found.values())
+        named = source.names(found.values())
         names = {pk: named[pk] for pk in [*found, *named] if pk in named}
     gone = asked.keys() - names.keys()
-    again = SyncedProduct.objects.place(shop, Placement(label, names, gone), lane)
+    again = SyncedProduct.objects.assign(shop, Assignment(label, names, gone), lane)
     Change.objects.append(again)
 
 
 def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> None:
-    """Changes that name the products themselves."""
+    """Fold changes that name the products themselves."""
     with transaction.atomic(Change.objects.db):
         if _take(shop, changes):
             for label in dict.fromkeys(change.model for change in changes):
                 pks = dict.fromkeys(c.object_pk for c in changes if c.model == label)
-                place(shop, label, pks, Lane.CHANGES)
+                assign(shop, label, pks, Lane.LIVE)
 
 
 def _fold_related(shop: ShopState, changes: Sequence[Change]) -> None:
-    """Changes of one model that products hang on, one page of these products.
+    """Fold changes of one model that products depend on, one page of these products.
 
     The page's end is written on the change rows, so a worker that dies here loses nothing and the
     next one goes on from there.
@@ -84,40 +129,43 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> None:
     with transaction.atomic(Change.objects.db):
         if not _take(shop, group):
             return
-        if not after and registry.product_feed(label):
-            place(shop, label, pks, Lane.CHANGES)
-        if following := _place_hanging(shop, label, pks, after):
-            names = [(label, pk) for pk in pks]
-            Change.objects.append(names, after=following)
+        if not after and registry.product_source(label, shop.config):
+            assign(shop, label, pks, Lane.LIVE)
+        following = _assign_dependents(shop, label, pks, after)
+        if following:
+            Change.objects.append([(label, pk) for pk in pks], after=following)
 
 
 def _take(shop: ShopState, changes: Sequence[Change]) -> bool:
-    """Hold the shop's row and consume the changes; False (and undone) where another was faster."""
-    ShopState.objects.hold(shop.pk)
+    """Take the fold lock and consume changes; False (and undone) where another was faster."""
+    FoldLock.objects.hold(shop)
     if not Change.objects.consume(changes):
         transaction.set_rollback(True, using=Change.objects.db)
         return False
-    ShopState.objects.others_scan(shop.pk)
+    ShopState.objects.request_other_scans(shop.pk)
     return True
 
 
-def _place_hanging(shop: ShopState, label: str, pks: Sequence[str], after: str) -> str:
-    """One page of products, path by path; returns where the next page begins, "" after the last."""
-    paths = {_mark(feed.label, path.query): (feed, path) for feed, path in registry.hanging(label)}
+def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: str) -> str:
+    """Assign one page of products, path by path; return where the next begins, "" after the last."""
+    paths = {
+        _path_mark(source.label, path.query): (source, path)
+        for source, path in registry.dependents(label, shop.config)
+    }
     at, _, last = after.partition(":")
     marks = list(paths)
     room = PAGE
     for mark in marks[marks.index(at) :] if at in paths else marks:
-        feed, path = paths[mark]
-        page = feed.hanging_on(path, pks, last if mark == at else "", room)
-        place(shop, feed.label, map(str, page), Lane.CHANGES)
+        source, path = paths[mark]
+        page = source.dependents(path, pks, last if mark == at else "", room)
+        assign(shop, source.label, map(str, page), Lane.LIVE)
         room -= len(page)
         if not room:
-            last = feed.mark(page[-1])
+            last = source.encode_cursor(page[-1])
             return f"{mark}:{last}" if last else ""
     return ""
 
 
-def _mark(*path: str) -> str:
-    """A short name of a path for a change row; one that is not known any more begins anew."""
+def _path_mark(*path: str) -> str:
+    """Return a short name of a path for a change row; one that is not known any more begins anew."""
     return hashlib.sha256(":".join(path).encode()).hexdigest()[:8]

@@ -1,89 +1,112 @@
-"""A rehearsal: what a run would send, delete and keep back, without a request and without a claim."""
+"""A preview: what a run would send, delete and keep back, without a request and without a claim."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from neuroon_django.delivery.fold import fold_all
-from neuroon_django.delivery.parcels import sort
-from neuroon_django.feeds import ProductFeed, registry
-from neuroon_django.models import ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
+from neuroon_django.delivery.building import build, render_rows
+from neuroon_django.delivery.fold import fold_all, fold_orders
+from neuroon_django.delivery.orders import report_rows
+from neuroon_django.feeds import Invalid, ProductSource, Report, registry
+from neuroon_django.models import Conversion, ConversionStatus, Lane, ProductStatus, ShopState
+from neuroon_django.models import SyncedProduct
 
 PAGE = 500
 
 
-class Move(NamedTuple):
-    """One thing that a run would do: "send" with the payload, "delete", or "keep" with the reason."""
+class Step(NamedTuple):
+    """One thing that a run would do, with the payload that is sent or the reason of keeping back."""
 
-    verb: str
-    external_id: str
-    told: str = ""
+    verb: Literal["send", "delete", "keep"]
+    id: str
+    text: str = ""
 
 
-def rehearse(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Move]:
-    """What a run with these options would do, in the order of the mirror or of the catalogue."""
+def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Step]:
+    """Yield what a run with these options would do, in the order of the mirror or the catalogue."""
     fold_all(shop)
+    rows = SyncedProduct.objects.of(shop)
     if scan or full:
-        for feed in registry.products():
-            yield from _catalogue(shop, feed, forget=full)
+        for source in registry.products(shop.config):
+            yield from _catalogue(shop, source, forget=full)
         yield from _deletes(shop)
-    else:
-        rows = SyncedProduct.objects.of(shop)
-        rejected = rows.filter(status="rejected", contested=False)
-        yield from _pending(rows.waiting() | rejected if retry else rows.waiting(), forget=retry)
+        return
+    due = rows.waiting()
+    if retry:
+        due |= rows.filter(status=ProductStatus.REJECTED, id_conflict=False)
+    yield from _pending(shop, due, forget=retry)
 
 
-def _pages(rows: Any) -> Iterator[list[SyncedProduct]]:
+def preview_orders(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step]:
+    """Yield what is due; with `scan` what was paid without a signal, with `retry` what was rejected."""
+    while fold_orders(shop):
+        pass
+    rows = Conversion.objects.of(shop)
+    due = rows.waiting()
+    if scan:
+        due |= rows.filter(status=ConversionStatus.WAITING).exclude(clicks="")
+    if retry:
+        due |= rows.filter(status=ConversionStatus.REJECTED)
+    for page in _pages(due):
+        results = report_rows(shop, page)
+        for row in page:
+            result = results[row.pk]
+            if isinstance(result, Invalid):
+                yield Step("keep", result.order_id or row.order_id or row.object_pk, result.reason)
+            elif isinstance(result, Report) and result.body:
+                yield Step("send", result.order_id, result.body.decode())
+
+
+def _pages(rows: Any) -> Iterator[list[Any]]:
     last = 0
     while page := list(rows.filter(pk__gt=last).order_by("pk")[:PAGE]):
         yield page
         last = page[-1].pk
 
 
-def _pending(rows: Any, *, forget: bool) -> Iterator[Move]:
+def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Step]:
     for page in _pages(rows):
-        yield from _moves([row for row in page if row.lane != Lane.DELETES], forget)
-        yield from (Move("delete", r.external_id) for r in page if r.lane == Lane.DELETES and r.held)
+        yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], forget)
+        deletes = (row for row in page if row.lane == Lane.DELETES and row.in_neuroon)
+        yield from (Step("delete", row.external_id) for row in deletes)
 
 
-def _catalogue(shop: ShopState, feed: ProductFeed[Any], *, forget: bool) -> Iterator[Move]:
-    """Every product of a feed, as its row stands or as a new row would."""
-    queryset = feed.present().order_by("pk")
+def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Step]:
+    """Yield a step per product of a feed, as its row stands or as a new row would."""
+    queryset = source.live_queryset().order_by("pk")
     last = None
     while pks := list(
         (queryset if last is None else queryset.filter(pk__gt=last)).values_list("pk", flat=True)[:PAGE]
     ):
         last = pks[-1]
-        names = feed.names(pks)
-        owned = SyncedProduct.objects.of(shop).filter(model=feed.label, object_pk__in=names)
+        names = source.names(pks)
+        owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=names)
         rows = {row.object_pk: row for row in owned}
         for pk, name in names.items():
             if pk not in rows or name not in (None, rows[pk].external_id):
-                rows[pk] = SyncedProduct(model=feed.label, object_pk=pk, external_id=name or "")
-        yield from _moves([rows[pk] for pk in names], forget)
+                rows[pk] = SyncedProduct(model=source.label, object_pk=pk, external_id=name or "")
+        yield from _steps(shop, [rows[pk] for pk in names], forget)
 
 
-def _deletes(shop: ShopState) -> Iterator[Move]:
-    """What Neuroon has and the shop has no more."""
-    for page in _pages(SyncedProduct.objects.of(shop).filter(held=True)):
+def _deletes(shop: ShopState) -> Iterator[Step]:
+    """Yield what Neuroon has and the shop has no more."""
+    for page in _pages(SyncedProduct.objects.of(shop).filter(in_neuroon=True)):
         alive = set()
-        for feed in registry.products():
-            pks = feed.pks(row.object_pk for row in page if row.model == feed.label)
-            alive |= {(feed.label, pk) for pk in feed.names(pks.values())} if pks else set()
+        for source in registry.products(shop.config):
+            pks = source.pks(row.object_pk for row in page if row.model == source.label)
+            alive |= {(source.label, pk) for pk in source.names(pks.values())} if pks else set()
         gone = [row for row in page if (row.model, row.object_pk) not in alive]
-        yield from (Move("delete", row.external_id) for row in gone)
+        yield from (Step("delete", row.external_id) for row in gone)
 
 
-def _moves(rows: Sequence[SyncedProduct], forget: bool) -> Iterator[Move]:
+def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iterator[Step]:
     if forget:
         for row in rows:
             row.digest = ""
-    found = sort(rows)
-    for row, payload in zip(found.rows, found.payloads, strict=True):
-        yield Move("send", row.external_id, payload.decode())
-    for row, reason in found.rejected:
-        yield Move("keep", row.external_id or row.object_pk, reason)
-    unlisted = [row for row in found.done_rows if found.done.values[row.pk].get("lane") == Lane.DELETES]
-    yield from (Move("delete", row.external_id) for row in unlisted)
+    built = build(rows, render_rows(shop, rows))
+    for row, one in zip(built.rows, built.rendered, strict=True):
+        yield Step("send", row.external_id, one.payload.decode())
+    for row, reason in built.rejected:
+        yield Step("keep", row.external_id or row.object_pk, reason)
+    yield from (Step("delete", row.external_id) for row in built.unlisted if row.in_neuroon)

@@ -16,20 +16,16 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.conf import conf
 from neuroon_django.delivery.fold import fold_all
-from neuroon_django.delivery.parcels import sort
+from neuroon_django.delivery.building import build, render_rows
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry
-from neuroon_django.models import ShopState, SyncedProduct
-from neuroon_django.models.gates import PACE
-from neuroon_django.querysets import ProductStatus
-from neuroon_django.querysets.products import key_of
+from neuroon_django.models import FoldLock, Group, ProductStatus, ShopState, SyncedProduct
+from neuroon_django.models.assignment import key_of
 
 CHUNK = 500
 
@@ -43,13 +39,13 @@ class Comparison:
     listed: int = 0
     same: int = 0
     under_way: int = 0  # on its way, or kept back: not compared
-    strays: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
+    only_remote: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
     lost: dict[int, str] = field(default_factory=dict)
     different: dict[int, str] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
-        return not (self.strays or self.lost or self.different)
+        return not (self.only_remote or self.lost or self.different)
 
 
 class Reconciliation:
@@ -80,41 +76,41 @@ class Reconciliation:
         for page in self._pages():
             yield {item.external_id: item.id for item in page}
 
-    def objection(self) -> str:
-        """Why nothing may be deleted at Neuroon, "" where it may."""
+    def delete_refusal(self) -> str:
+        """Return why nothing may be deleted at Neuroon, "" where it may."""
         if self.shop.scanned_at is None:
-            return _("the catalogue was never sent from here; run neuroon_sync first")
-        if not any(feed.present().exists() for feed in registry.products()):
-            return _("the shop's catalogue looks empty")
-        if 2 * len(self.found.strays) > self.found.listed:
-            told = _("%(gone)s of %(all)s would go, which is more than half")
-            return told % {"gone": len(self.found.strays), "all": self.found.listed}
+            return "the catalogue was never sent from here; run neuroon_sync first"
+        if not any(s.live_queryset().exists() for s in registry.products(self.shop.config)):
+            return "the shop's catalogue looks empty"
+        if 2 * len(self.found.only_remote) > self.found.listed:
+            gone, listed = len(self.found.only_remote), self.found.listed
+            return f"{gone:,} of {listed:,} would be deleted, which is more than half"
         return ""
 
-    def mend(self, *, delete: bool) -> int:
-        """Make due what has to be sent again and, with `delete`, deleted; how many that is."""
-        if delete and self.found.strays:
-            self._meet_the_catalogue()
+    def repair(self, *, delete: bool) -> int:
+        """Queue what has to be sent again and, with `delete`, deleted; return how many that is."""
+        if delete and self.found.only_remote:
+            self._scan_first()
         again = [*self.found.lost, *self.found.different]
-        due: int = sum(self._rows.filter(pk__in=pks).send_again() for pks in _chunks(again))
-        return due + (self.entomb(self.found.strays) if delete else 0)
+        due: int = sum(self._rows.filter(pk__in=pks).requeue() for pks in _chunks(again))
+        return due + (self.create_tombstones(self.found.only_remote) if delete else 0)
 
-    def _meet_the_catalogue(self) -> None:
-        """Fold and scan, so that the mirror knows all that the shop has: none of it is a stray."""
+    def _scan_first(self) -> None:
+        """Fold and scan, so that the mirror knows all that the shop has before anything is deleted."""
         fold_all(self.shop)
         scan = Scan.due(self.shop, asked=True)
         while scan and scan.step():
             pass
         if scan and scan.failed:
-            raise NeuroonError(_("%s cannot be read; nothing was deleted.") % scan.failed)
+            raise NeuroonError(f"{scan.failed} cannot be read; nothing was deleted.")
 
-    def entomb(self, listed: dict[str, str]) -> int:
-        """Make the deletes due of what Neuroon shows and the shop does not have."""
+    def create_tombstones(self, listed: dict[str, str]) -> int:
+        """Queue the deletes of what Neuroon shows and the shop does not have."""
         due = 0
         for items in _chunks(listed.items()):
             with transaction.atomic(SyncedProduct.objects.db):
-                ShopState.objects.hold(self.shop.pk)
-                due += SyncedProduct.objects.entomb(self.shop, dict(items))
+                FoldLock.objects.hold(self.shop)
+                due += SyncedProduct.objects.create_tombstones(self.shop, dict(items))
         return due
 
     @property
@@ -125,14 +121,16 @@ class Reconciliation:
         """The list, at the pace that the limit allows."""
         number, seen = 0, 0
         while True:
-            page = call_with_retries(partial(self.client.list_products, number))
+            page = call_with_retries(
+                partial(self.client.list_products, number), self.shop.config.TIMEOUT
+            )
             seen += len(page.content)
             self.on_page(seen, page.total_elements)
             yield page.content
             number += 1
             if not page.items or number >= page.total_pages:
                 return
-            time.sleep(60 / (PACE * conf.RATE_LIMIT) if conf.RATE_LIMIT else 0)
+            time.sleep(self.shop.endpoint(Group.PRODUCTS).slot)
 
     def _compare_page(self, page: Sequence[messages.ListedProduct]) -> None:
         items = {key_of(item.external_id): item for item in page}
@@ -141,7 +139,7 @@ class Reconciliation:
         for key, item in items.items():
             row = rows.get(key)
             if row is None or (row.status == ProductStatus.UNLISTED and row.due_at is None):
-                self.found.strays[item.external_id] = item.id
+                self.found.only_remote[item.external_id] = item.id
             elif row.pk in self.seen:
                 continue  # the pages shifted
             elif row.status == ProductStatus.SYNCED and row.due_at is None:
@@ -153,7 +151,7 @@ class Reconciliation:
         self._compare_rows(settled, items)
         found = self.found
         known = found.same + found.under_way + len(found.different)
-        found.listed = known + len(found.strays)
+        found.listed = known + len(found.only_remote)
 
     def _compare_rows(
         self, rows: list[SyncedProduct], items: dict[str, messages.ListedProduct]
@@ -161,17 +159,18 @@ class Reconciliation:
         """Compare with what would be sent now; what cannot be is the next run's business."""
         for row in rows:
             row.digest = ""
-        built = sort(rows)
-        for row, payload in zip(built.rows, built.payloads, strict=True):
-            if told := _difference(messages.decode(payload), items[row.key]):
-                self.found.different[row.pk] = f"{row.external_id}: {told}"
+        built = build(rows, render_rows(self.shop, rows))
+        for row, one in zip(built.rows, built.rendered, strict=True):
+            difference = _difference(messages.decode(one.payload), items[row.key])
+            if difference:
+                self.found.different[row.pk] = f"{row.external_id}: {difference}"
             else:
                 self.found.same += 1
-        self.found.under_way += len(built.done_rows)
+        self.found.under_way += len(built.outcomes.rows)
 
     def _unseen(self) -> dict[int, str]:
         """What Neuroon should have and did not show."""
-        settled = self._rows.filter(status=ProductStatus.SYNCED, held=True, due_at=None)
+        settled = self._rows.filter(status=ProductStatus.SYNCED, in_neuroon=True, due_at=None)
         rows = settled.values_list("pk", "external_id").iterator(CHUNK)
         return {pk: external_id for pk, external_id in rows if pk not in self.seen}
 

@@ -1,27 +1,27 @@
 """Scan: compare the whole catalogue with what Neuroon was last known to hold.
 
 It finds what no signal told: `update()`, `bulk_create`, raw SQL, a restored backup. It walks by
-primary key, a page at a time, remembers where it is in the shop's row, and makes due, behind all
-live edits, only what differs.
+primary key, a page at a time, and remembers where it is in the shop's row. What differs and is the
+usual case is claimed for this run in the statement that makes it due, and sent from what was rendered
+for the comparison; the rest is made due behind all live edits.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import deque
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model
+from django.utils import timezone
 
-from neuroon_django.api import messages
-from neuroon_django.delivery.fold import place
-from neuroon_django.delivery.parcels import refused_digest
-from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import ProductFeed, payload_context, registry
-from neuroon_django.feeds.feed import format_error
-from neuroon_django.models import ShopState, SyncedProduct, unseen
-from neuroon_django.querysets import Lane, ProductStatus
+from neuroon_django.delivery.comparison import Comparison, compare
+from neuroon_django.delivery.fold import assign
+from neuroon_django.feeds import ProductSource, Rendered, registry
+from neuroon_django.feeds.source import format_error
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
 
 logger = logging.getLogger("neuroon_django")
 
@@ -34,29 +34,37 @@ SHOP, MIRROR = "shop", "mirror"
 
 
 class Scan:
-    """One walk over the shop's catalogue, then one over the mirror for what the shop has no more."""
+    """One walk over the shop's catalogue, then one over the mirror for what the shop has no more.
 
-    def __init__(self, shop: ShopState) -> None:
+    `handed` are rows that are claimed for `lease_seconds`, with their rendered products; without a
+    lease everything goes the ordinary way.
+    """
+
+    def __init__(self, shop: ShopState, *, lease_seconds: float = 0.0) -> None:
         self.shop = shop
+        self.lease_seconds = lease_seconds
+        self.handed: deque[tuple[SyncedProduct, Rendered]] = deque()
         self.seen = 0
-        self.found = 0
         self.failed = ""  # the first feed that could not be asked; the next run begins with it
         self.over = False
 
     @classmethod
     def due(cls, shop: ShopState, *, asked: bool = False) -> Scan | None:
-        """A scan, begun or gone on with, where the shop needs one; notes that a worker is here.
+        """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
-        Needed where the shop was never scanned at this address, where a scan was interrupted, and
-        where changes may have gone unseen: the app was switched off, which no row can tell, so a
+        It is needed where the shop was never scanned at this address, where a scan was interrupted,
+        and where changes may have gone unseen: the app was switched off, which no row can tell, so a
         time without any run counts as that.
         """
-        if ShopState.objects.begin_run(shop.pk, RUN_GAP) or asked or unseen.is_set():
+        gap = timedelta(seconds=RUN_GAP)
+        unattended = shop.run_at is None or shop.run_at < timezone.now() - gap
+        ShopState.objects.note_run(shop.pk)
+        if unattended or asked or unseen.is_set():
             unseen.clear()
-            ShopState.objects.ask_for_scan(shop.pk)
-        shop.refresh_from_db(fields=["scan_cursor", "scanned_at"])
-        if shop.scanned_at is not None and not shop.scan_cursor:
+            ShopState.objects.request_scan(shop.pk)
+        if not (unattended or asked) and shop.scanned_at is not None and not shop.scan_cursor:
             return None
+        shop.refresh_from_db(fields=["scan_cursor", "scanned_at"])
         scan = cls(shop)
         scan.begin()
         return scan
@@ -72,7 +80,7 @@ class Scan:
             self._move((SHOP, label, ""))
 
     def step(self) -> bool:
-        """One page; False when the scan is over. Another worker may have moved it on."""
+        """Scan one page; return False when the scan is over. Another worker may have moved it on."""
         self.shop.refresh_from_db(fields=["scan_cursor"])
         if not self.cursor or self.over:
             return False
@@ -85,8 +93,8 @@ class Scan:
                 return False
             self._move((MIRROR, "", last) if last else None)
         else:
-            feed = registry.product_feed(label)
-            last = self._shop_page(feed, after) if feed else ""
+            source = registry.product_source(label, self.shop.config)
+            last = self._shop_page(source, after) if source else ""
             following = self._label_after(label)
             if last:
                 self._move((SHOP, label, last))
@@ -94,65 +102,83 @@ class Scan:
                 self._move((SHOP, following, "") if following else (MIRROR, "", ""))
         return bool(self.cursor)
 
-    def _shop_page(self, feed: ProductFeed[Any], after: str) -> str:
-        """Products after that key, compared; returns the page's last key, "" at the end."""
+    # The shop's catalogue
+
+    def _shop_page(self, source: ProductSource[Any], after: str) -> str:
+        """Compare products after that key; return the page's last key, "" at the end."""
         try:
-            queryset = feed.beyond(feed.present(), after)
+            queryset = source.after_cursor(source.live_queryset(), after)
         except Exception as error:  # its own get_queryset(); the other feeds are scanned
-            logger.warning("not_scanned feed=%s error=%s", feed.label, format_error(error))
-            self.failed = self.failed or feed.label
+            logger.warning("not_scanned feed=%s error=%s", source.label, format_error(error))
+            self.failed = self.failed or source.label
             return ""
+        folds = FoldLock.objects.folds(self.shop)
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
             return ""
         self.seen += len(pks)
-        self._place(feed.label, self._differing(feed, pks))
-        return feed.mark(pks[-1])
+        page = compare(self.shop, source, list(map(str, pks)), hands_over=bool(self.lease_seconds))
+        self._write(source.label, page, folds)
+        return source.encode_cursor(pks[-1])
 
-    def _differing(self, feed: ProductFeed[Any], pks: list[Any]) -> list[str]:
-        """Those whose payload is not the one last accepted or refused; the unknown are not built."""
-        owned = SyncedProduct.objects.of(self.shop).filter(
-            model=feed.label, object_pk__in=[str(pk) for pk in pks]
+    def _write(self, label: str, page: Comparison, folds: int) -> None:
+        """Make due what differs; what was folded since the page was read is looked at anew."""
+        if not page.differing and not page.claimable:
+            return
+        claimed: list[SyncedProduct] = []
+        differing = page.differing
+        with transaction.atomic(ShopState.objects.db):
+            FoldLock.objects.hold(self.shop)
+            if page.claimable and FoldLock.objects.folds(self.shop) == folds + 1:
+                claimed, left = self._claim(label, page)
+                differing = differing + left
+            else:
+                differing = [*differing, *page.claimable]
+            if differing:
+                assign(self.shop, label, differing, Lane.BACKFILL)
+        self.handed.extend((row, page.claimable[row.object_pk]) for row in claimed)
+
+    def _claim(self, label: str, page: Comparison) -> tuple[list[SyncedProduct], list[str]]:
+        """Return the rows claimed for what was rendered, and the products that go the ordinary way."""
+        names = {pk: one.external_id for pk, one in page.claimable.items()}
+        claimed = SyncedProduct.objects.claim_scanned(
+            self.shop, label, names, page.rows, self.lease_seconds
         )
-        rows = {row.object_pk: row for row in owned}
-        compared = [pk for pk in pks if (row := rows.get(str(pk))) and _is_settled(row)]
-        loaded = feed.load(compared) if compared else {}
-        with payload_context():
-            same = {pk for pk, product in loaded.items() if _is_same(feed, product, rows[pk])}
-        under_way = {pk for pk, row in rows.items() if row.due_at and row.lane != Lane.DELETES}
-        return [str(pk) for pk in pks if str(pk) not in same | under_way]
+        taken = {row.object_pk for row in claimed}
+        return claimed, [pk for pk in page.claimable if pk not in taken]
+
+    # The mirror
 
     def _mirror_page(self, after: int) -> str:
-        """Rows after that id whose object the shop has no more; returns the page's last id."""
+        """Take out rows after that id whose object is gone; return the page's last id."""
         owned = SyncedProduct.objects.of(self.shop).filter(pk__gt=after).exclude(model="")
         rows = list(owned.order_by("pk").values_list("pk", "model", "object_pk")[:PAGE])
         for label in dict.fromkeys(model for _, model, _ in rows):
             pks = {object_pk for _, model, object_pk in rows if model == label}
-            self._place(label, sorted(pks - self._alive(label, pks)))
+            gone = sorted(pks - self._alive(label, pks))
+            if gone:
+                with transaction.atomic(ShopState.objects.db):
+                    FoldLock.objects.hold(self.shop)
+                    assign(self.shop, label, gone, Lane.BACKFILL)
         return str(rows[-1][0]) if rows else ""
 
     def _alive(self, label: str, texts: set[str]) -> set[str]:
-        feed = registry.product_feed(label)
-        if feed is None:
+        source = registry.product_source(label, self.shop.config)
+        if source is None:
             return set()
         try:
-            present = feed.present()
-        except Exception:  # nobody is taken for gone who cannot be looked for
+            live = source.live_queryset()
+        except Exception:  # what cannot be looked for is not taken for gone
             return texts
-        there = present.filter(pk__in=list(feed.pks(texts).values()))
-        return set(map(str, there.values_list("pk", flat=True)))
+        found = live.filter(pk__in=list(source.pks(texts).values()))
+        return set(map(str, found.values_list("pk", flat=True)))
 
-    def _place(self, label: str, pks: list[str]) -> None:
-        if not pks:
-            return
-        self.found += len(pks)
-        with transaction.atomic(ShopState.objects.db):
-            ShopState.objects.hold(self.shop.pk)
-            place(self.shop, label, pks, Lane.BULK)
+    # The cursor
 
     def _label_after(self, label: str) -> str:
-        """The next feed's, in the order of labels; "" after the last."""
-        return min((feed.label for feed in registry.products() if feed.label > label), default="")
+        """Return the next feed's label, in their order; "" after the last."""
+        labels = [source.label for source in registry.products(self.shop.config)]
+        return min((other for other in labels if other > label), default="")
 
     def _move(self, cursor: Cursor | None) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""
@@ -163,19 +189,3 @@ class Scan:
             self.shop.scan_cursor = new
         else:
             self.shop.refresh_from_db(fields=["scan_cursor"])
-
-
-def _is_settled(row: SyncedProduct) -> bool:
-    return bool(row.digest) or row.status in (ProductStatus.UNLISTED, ProductStatus.REJECTED)
-
-
-def _is_same(feed: ProductFeed[Any], product: Model, row: SyncedProduct) -> bool:
-    """Whether sending this product again would change nothing."""
-    try:
-        if not feed.value("is_listed", product):
-            return row.status in (ProductStatus.UNLISTED, ProductStatus.DELETING)
-        external_id, payload = feed.payload(product)
-    except InvalidProduct as invalid:
-        return row.status == ProductStatus.REJECTED and row.last_error.startswith(str(invalid))
-    known = (messages.digest(payload), refused_digest(payload))
-    return external_id == row.external_id and (row.contested or row.digest in known)

@@ -1,90 +1,142 @@
-"""Who is registered: `register`, and the feeds that a worker or a receiver asks for."""
+"""Who is registered: `register`, and the sources that a worker or a receiver asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.db.models import Model
 
+from neuroon_django.conf import conf
 from neuroon_django.exceptions import ConfigurationError
-from neuroon_django.feeds.feed import Feed
+from neuroon_django.feeds.declarations import Feed, OrderFeed, ProductFeed
 from neuroon_django.feeds.keys import is_composite
-from neuroon_django.feeds.orders import OrderFeed
 from neuroon_django.feeds.paths import Path, same_table
-from neuroon_django.feeds.products import ProductFeed
+from neuroon_django.feeds.rendering import ProductSource
+from neuroon_django.feeds.reporting import OrderSource
+from neuroon_django.feeds.source import Source
+
+if TYPE_CHECKING:
+    from neuroon_django.conf import ShopConfig
 
 F = TypeVar("F", bound=type[Feed[Any]])
 
 
+class Registration(NamedTuple):
+    """A model and the feed that was registered for it."""
+
+    model: type[Model]
+    feed: type[Feed[Any]]
+
+
 class Registry:
-    """The feeds of a project, by the label of their model."""
+    """The feeds of a project, by the label of their model, and their sources by shop.
+
+    Without a shop the sources of the first one are given: whose changes concern a feed is the same
+    for all shops.
+    """
 
     def __init__(self) -> None:
-        self.feeds: dict[str, Feed[Any]] = {}
-        self.doubles: list[tuple[type[Model], type[Feed[Any]]]] = []
-        self.unusable: list[tuple[type[Model], type[Feed[Any]]]] = []  # of models with composite keys
+        self.feeds: dict[str, Registration] = {}
+        self.duplicates: list[Registration] = []
+        self.unusable: list[Registration] = []  # of models with composite keys
         self.closed = False
+        self._sources: dict[ShopConfig, dict[str, Source[Any]]] = {}
 
     def add(self, model: type[Model], feed: type[Feed[Any]]) -> None:
+        """Register a feed for a model; the first one of a model is used."""
         if self.closed:
             raise ConfigurationError(
                 f"@register({model.__name__}) came after start-up. Put {feed.__name__} into "
                 f"neuroon.py of an installed app: {model._meta.app_label}/neuroon.py"
             )
+        registration = Registration(model, feed)
         if is_composite(model):
-            self.unusable.append((model, feed))
+            self.unusable.append(registration)
             return
         label = model._meta.label_lower
-        if label in self.feeds and type(self.feeds[label]) is not feed:
-            self.doubles.append((model, feed))
-        self.feeds.setdefault(label, feed(model))
+        if label in self.feeds and self.feeds[label].feed is not feed:
+            self.duplicates.append(registration)
+        self.feeds.setdefault(label, registration)
+        self._sources.clear()
 
-    def products(self) -> list[ProductFeed[Any]]:
-        return [feed for feed in self.feeds.values() if isinstance(feed, ProductFeed)]
+    def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
+        """Return every feed bound to a shop, by the label of its model."""
+        config = shop or conf.shop()
+        if config not in self._sources:
+            self._sources[config] = {label: self._bind(r, config) for label, r in self.feeds.items()}
+        return self._sources[config]
 
-    def orders(self) -> list[OrderFeed[Any]]:
-        return [feed for feed in self.feeds.values() if isinstance(feed, OrderFeed)]
+    def _bind(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
+        model, feed = registration
+        if issubclass(feed, ProductFeed):
+            return ProductSource(feed, model, shop)
+        source: OrderSource[Any] = OrderSource(feed, model, shop)
+        source.products = lambda product: self.product_source_of(type(product), shop)
+        return source
 
-    def product_feed(self, label: str) -> ProductFeed[Any] | None:
-        feed = self.feeds.get(label)
-        return feed if isinstance(feed, ProductFeed) else None
+    def products(self, shop: ShopConfig | None = None) -> list[ProductSource[Any]]:
+        """Return the product feeds' sources."""
+        return [s for s in self.sources(shop).values() if isinstance(s, ProductSource)]
 
-    def order_feed(self, label: str) -> OrderFeed[Any] | None:
-        feed = self.feeds.get(label)
-        return feed if isinstance(feed, OrderFeed) else None
+    def orders(self, shop: ShopConfig | None = None) -> list[OrderSource[Any]]:
+        """Return the order feeds' sources."""
+        return [s for s in self.sources(shop).values() if isinstance(s, OrderSource)]
 
-    def feeds_of(self, model: type[Model]) -> Iterator[Feed[Any]]:
-        """The feeds whose objects are instances of this model, its proxies and children included."""
+    def product_source(
+        self, label: str, shop: ShopConfig | None = None
+    ) -> ProductSource[Any] | None:
+        """Return the source of a model's products, None where it has no product feed here."""
+        source = self.sources(shop).get(label)
+        return source if isinstance(source, ProductSource) else None
+
+    def order_source(self, label: str, shop: ShopConfig | None = None) -> OrderSource[Any] | None:
+        """Return the source of a model's orders, None where it has no order feed here."""
+        source = self.sources(shop).get(label)
+        return source if isinstance(source, OrderSource) else None
+
+    def product_source_of(
+        self, model: type[Model], shop: ShopConfig | None = None
+    ) -> ProductSource[Any] | None:
+        """Return the source of products of this model, its proxies and children included."""
+        sources = (s for s in self.sources_of(model, shop) if isinstance(s, ProductSource))
+        return next(sources, None)
+
+    def sources_of(
+        self, model: type[Model], shop: ShopConfig | None = None
+    ) -> Iterator[Source[Any]]:
+        """Yield the sources whose objects are instances of this model, proxies and children too."""
         concrete = model._meta.concrete_model or model
-        for feed in self.feeds.values():
-            if issubclass(concrete, feed.model._meta.concrete_model or feed.model):
-                yield feed
+        for source in self.sources(shop).values():
+            if issubclass(concrete, source.model._meta.concrete_model or source.model):
+                yield source
 
-    def hanging(self, label: str) -> list[tuple[ProductFeed[Any], Path]]:
-        """The product feeds, with each path, along which an object of that model is read."""
+    def dependents(
+        self, label: str, shop: ShopConfig | None = None
+    ) -> list[tuple[ProductSource[Any], Path]]:
+        """Return the product sources, with each path, along which an object of a model is read."""
         return [
-            (feed, path)
-            for feed in self.products()
-            for path in feed.paths
+            (source, path)
+            for source in self.products(shop)
+            for path in source.paths
             if path.target._meta.label_lower == label
         ]
 
     def topics_of(self, model: type[Model]) -> dict[str, type[Model]]:
-        """The labels that a change of this model's objects is recorded under, and their models."""
-        known = [(feed.model, feed.topic) for feed in self.feeds.values()]
-        targets = [path.target for feed in self.products() for path in feed.paths]
+        """Return the labels that a change of this model's objects is recorded under, with models."""
+        known = [(source.model, source.topic) for source in self.sources().values()]
+        targets = [path.target for source in self.products() for path in source.paths]
         known += [(target, target._meta.label_lower) for target in targets]
         return {t: m for m, t in known if same_table(model, m) and not is_composite(m)}
 
 
 def _unregistrable(given: object) -> str:
-    """What to write instead of `@register`, `@register()` or `@register("shop.Product")`."""
+    """Return what to write instead of `@register`, `@register()` or `@register("shop.Product")`."""
     if isinstance(given, str):
         app, _, name = given.rpartition(".")
         name = name if name.isidentifier() else "Product"
-        told = f"from {app or '<app>'}.models import {name}, then @register({name})"
-        return f"@register({given!r}) takes the model itself, not its name. Write: {told}"
+        cure = f"from {app or '<app>'}.models import {name}, then @register({name})"
+        return f"@register({given!r}) takes the model itself, not its name. Write: {cure}"
     if isinstance(given, type) and issubclass(given, Feed):
         return f"@register needs the model. Write @register(Product) above class {given.__name__}"
     called = "" if given is None else repr(given)
@@ -103,8 +155,8 @@ def register(*models: type[Model]) -> Callable[[F], F]:
     def wrapper(feed: F) -> F:
         if not (isinstance(feed, type) and issubclass(feed, ProductFeed | OrderFeed)):
             name = getattr(feed, "__name__", repr(feed))
-            told = f"class {name}(ProductFeed): or class {name}(OrderFeed):"
-            raise ConfigurationError(f"{name} is no feed. Write {told}")
+            cure = f"class {name}(ProductFeed): or class {name}(OrderFeed):"
+            raise ConfigurationError(f"{name} is no feed. Write {cure}")
         for model in models:
             registry.add(model, feed)
         return feed

@@ -11,7 +11,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Value
 
 from neuroon_django.feeds.paths import is_column, walk
-from neuroon_django.feeds.values import members
+from neuroon_django.feeds.cleaning import members
 
 Getter = Callable[[Any], Any]
 

@@ -1,0 +1,134 @@
+"""What the engine asks of a channel: its next request, and what an answer to it means."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from neuroon_django.api import Client
+from neuroon_django.exceptions import ApiError
+from neuroon_django.models import Delivery, Group, Lane
+
+if TYPE_CHECKING:
+    from neuroon_django.delivery.engine import Engine
+    from neuroon_django.models.delivery import DeliveryQuerySet
+
+R = TypeVar("R", bound=Delivery)
+
+
+class TooLate(Exception):
+    """A request that did not begin in time, as when its process was stopped.
+
+    Its lease may end before it does, so another worker's newer one could overtake it (law 5).
+    """
+
+
+class Request(ABC, Generic[R]):
+    """One request and the claimed rows that it is for.
+
+    `leave_by` is the monotonic second by which it must have begun.
+    """
+
+    def __init__(self, channel: Channel[R], rows: Sequence[R]) -> None:
+        self.channel = channel
+        self.rows = list(rows)
+        self.leave_by = float("inf")
+
+    def send(self, client: Client) -> Any:
+        """Make the request, in a thread that only talks HTTP; return what the client read."""
+        if time.monotonic() > self.leave_by:
+            raise TooLate
+        return self.call(client)
+
+    @abstractmethod
+    def call(self, client: Client) -> Any:
+        """Call the client's method."""
+
+    def keep(self, rows: Sequence[R]) -> None:
+        """Leave out of the request what is not claimed any more."""
+        self.rows = list(rows)
+
+
+class Channel(ABC, Generic[R]):
+    """One kind of request of a run: products, deletes or orders.
+
+    `ready` are requests that are built and wait for their slot, `building` the claimed rows of which
+    some are being built; both are given back when the run ends.
+    """
+
+    group: ClassVar[Group]
+
+    @property
+    @abstractmethod
+    def limit(self) -> int:
+        """How many rows are claimed at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.shop = engine.shop
+        self.statistics = engine.statistics
+        self.ready: deque[Request[R]] = deque()
+        self.building: Sequence[R] = ()
+
+    # Whether only one request may be in flight, as something has to be found out first.
+    @property
+    def goes_alone(self) -> bool:
+        return False
+
+    @property
+    @abstractmethod
+    def table(self) -> DeliveryQuerySet[R]:
+        """The rows that it sends."""
+
+    def next_request(self) -> Request[R] | None:
+        """Return claimed rows as a request, None where there is nothing to send now."""
+        if not self.ready:
+            self.prepare()
+        while not self.ready and self.engine.has_time and (rows := self.claim_next()):
+            self.building = rows
+            try:
+                self.ready.extend(self.build(rows))
+            except Exception as error:
+                self.engine.build_failed(self, rows, error)
+            else:
+                self.engine.build_failures = 0
+            self.building = ()
+            self.engine.on_progress(self.statistics)
+        return self.ready.popleft() if self.ready else None
+
+    def prepare(self) -> None:
+        """Fold what changed, before rows are claimed."""
+
+    def claim_next(self) -> Sequence[R]:
+        """Return rows that are due: live edits ahead of the backfill."""
+        claim = self.engine.claim
+        return claim(self, Lane.LIVE, self.limit) or claim(self, Lane.BACKFILL, self.limit)
+
+    @abstractmethod
+    def build(self, rows: Sequence[R]) -> Iterable[Request[R]]:
+        """Return the requests for claimed rows; what needs none is settled."""
+
+    def begin(self, rows: Sequence[R], seconds: float) -> list[R]:
+        """Mark rows as being sent; return those that are still this run's."""
+        return self.table.begin_sending(rows, seconds)
+
+    @abstractmethod
+    def accepted(self, request: Any, answer: Any) -> None:
+        """Handle a 2xx answer."""
+
+    @abstractmethod
+    def refused(self, request: Any, error: ApiError) -> bool:
+        """Handle an error that lies in what was sent; return False where it does not."""
+
+    @abstractmethod
+    def retry(self, rows: Sequence[R], delay: float, reason: str = "") -> None:
+        """Make rows due after so many seconds, for that reason."""
+
+    def close(self, *, finished: bool) -> None:
+        """Give back what was claimed and not sent; `finished` says that nothing is left to do."""
+        unsent = [*self.building, *(row for request in self.ready for row in request.rows)]
+        self.table.release(unsent)
+        self.ready.clear()

@@ -1,0 +1,72 @@
+"""One page of the catalogue beside its rows: what is the same, what differs, what may be claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuroon_django.feeds import Invalid, ProductSource, Rendered, Unlisted
+from neuroon_django.feeds.rendering import RenderResult
+from neuroon_django.models import Lane, ProductStatus, ShopState, SyncedProduct
+
+
+@dataclass
+class Comparison:
+    """What a page holds, by primary keys as text; `rows` are those that it knows.
+
+    `claimable` are the products that differ and need nothing but to be sent as they were rendered;
+    `differing` are the others that differ.
+    """
+
+    rows: dict[str, SyncedProduct]
+    claimable: dict[str, Rendered] = field(default_factory=dict)
+    differing: list[str] = field(default_factory=list)
+
+
+def compare(
+    shop: ShopState, source: ProductSource[Any], pks: list[str], *, hands_over: bool
+) -> Comparison:
+    """Compare products with what was last accepted or refused of them.
+
+    Without a hand-over those that are not known, or not known well, need not be rendered.
+    """
+    owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=pks)
+    page = Comparison({row.object_pk: row for row in owned})
+    under_way = {pk for pk, row in page.rows.items() if row.due_at and row.lane != Lane.DELETES}
+    asked = [pk for pk in pks if pk not in under_way]
+    if not hands_over:
+        asked = [pk for pk in asked if pk in page.rows and _is_settled(page.rows[pk])]
+    rendered = source.render_many(asked)
+    for pk in pks:
+        if pk in under_way:
+            continue
+        row, result = page.rows.get(pk), rendered.get(pk)
+        if row and result is not None and _is_settled(row) and _is_same(result, row):
+            continue
+        if hands_over and isinstance(result, Rendered) and _is_plain(row, result):
+            page.claimable[pk] = result
+        else:
+            page.differing.append(pk)
+    return page
+
+
+def _is_plain(row: SyncedProduct | None, result: Rendered) -> bool:
+    """Return whether nothing about the row changes but that the product is sent."""
+    if row is None:
+        return True
+    idle = row.due_at is None and not row.lease and not row.id_conflict
+    return idle and row.external_id == result.external_id and row.lane != Lane.DELETES
+
+
+def _is_settled(row: SyncedProduct) -> bool:
+    return bool(row.digest) or row.status in (ProductStatus.UNLISTED, ProductStatus.REJECTED)
+
+
+def _is_same(result: RenderResult, row: SyncedProduct) -> bool:
+    """Return whether sending this product again would change nothing."""
+    if isinstance(result, Unlisted):
+        return row.status in (ProductStatus.UNLISTED, ProductStatus.DELETING)
+    if isinstance(result, Invalid):
+        return row.status == ProductStatus.REJECTED and row.last_error.startswith(result.reason)
+    known = (result.digest, result.refused_digest)
+    return result.external_id == row.external_id and (row.id_conflict or row.digest in known)

@@ -1,0 +1,262 @@
+"""The engine: claim, slot, send and settle until nothing is due, the time is up, or all is blocked.
+
+It alone owns the run's lease and budget, claims, slots, requests in flight, the error policy, and what
+is given back at the end; a channel says what its next request is and what an answer means. A run that
+dies anywhere leaves rows that are due again when their lease ends. Requests may be in flight side by
+side (`NEUROON_IN_FLIGHT`): their threads only talk HTTP, the database is the run's own thread's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.utils import timezone
+
+from neuroon_django.api import Client, messages
+from neuroon_django.delivery.channel import Channel, Request, TooLate
+from neuroon_django.delivery.pacing import Pacing
+from neuroon_django.delivery.run_lease import RunLease
+from neuroon_django.delivery.statistics import RunStatistics
+from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
+from neuroon_django.feeds.source import format_error
+from neuroon_django.models import Group, Lane, ShopState
+from neuroon_django.models.endpoint import FIRST_BACKOFF, MAX_INLINE_WAIT, backoff
+
+logger = logging.getLogger("neuroon_django")
+
+EMPTY_LANE_REST = 0.5  # seconds that a lane found empty is left alone, unless something was folded
+MAX_BUILD_FAILURES = 3  # rows that fail alone, one after the other, before it is no row's fault
+ROW_BACKOFF_AFTER = 8  # attempts after which a row that goes alone has a backoff of its own
+BEAT = 60.0  # seconds within which beat wakes a worker anyway
+
+
+class Engine:
+    """One run over some channels of one shop.
+
+    `foreground` tries now whatever a backoff or a block says, waits for the run at work, and sits
+    waits out instead of leaving them to the next run. `until` is the monotonic second at which no new
+    request begins. `handed_over` says that this run goes on with one that ran out of time. After the
+    run `countdown` says after how many seconds a message should go on with it, None for none.
+    """
+
+    def __init__(
+        self,
+        shop: ShopState,
+        client: Client,
+        group: Group,
+        *,
+        foreground: bool = False,
+        until: float = float("inf"),
+        handed_over: bool = False,
+        on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
+    ) -> None:
+        self.shop = shop
+        self.client = client
+        self.foreground = foreground
+        self.until = until
+        self.on_progress = on_progress
+        self.statistics = RunStatistics()
+        self.pacing = Pacing(shop, foreground=foreground, until=until)
+        self.lease = RunLease(shop.endpoint(group), handed_over=handed_over)
+        self.countdown: float | None = None
+        self.channels: list[Channel[Any]] = []
+        self.in_flight: dict[Future[Any], Request[Any]] = {}
+        self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
+        self.build_failures = 0
+
+    def run(self) -> RunStatistics:
+        """Work until nothing is due; whatever ends it, what is in flight is settled first."""
+        if not self.lease.begin(wait_until=self.until if self.foreground else 0.0):
+            return self.statistics
+        try:
+            if self.foreground:
+                self.channels[0].table.reset_backoff(self.shop)
+            while True:
+                self._drain()
+                if self.cut_short or self.lease.end():
+                    break
+                self.empty_lanes.clear()
+            self._plan_next_run()
+        finally:
+            self.lease.pause()
+        return self.statistics
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a new request may begin, and the run is still this one's."""
+        return time.monotonic() < self.until and self.lease.extend()
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the run ends before its work does."""
+        return bool(self.statistics.stops) or not self.has_time
+
+    def _plan_next_run(self) -> None:
+        """Decide when a run that ends before its work is gone on with, and by whom."""
+        endpoint = self.lease.endpoint
+        if not self.lease.is_held or self.foreground:
+            return
+        if time.monotonic() >= self.until:
+            self.countdown = endpoint.seconds_closed()
+            self.lease.pause(self.countdown)
+            return
+        blocked = map(self.shop.endpoint, self.statistics.stops)
+        seconds = min(max(1.0, other.seconds_closed()) for other in blocked)
+        if seconds < BEAT and endpoint.row.schedule_retry(seconds):
+            self.countdown = seconds
+
+    # Requests
+
+    def _drain(self) -> None:
+        """Send until nothing is due; settle what is in flight, and give back what was not sent."""
+        with ThreadPoolExecutor(self.shop.config.IN_FLIGHT, thread_name_prefix="neuroon") as pool:
+            try:
+                while True:
+                    while len(self.in_flight) < self._capacity() and (request := self._next()):
+                        self.in_flight[pool.submit(request.send, self.client)] = request
+                    if not self.in_flight:
+                        break
+                    self._collect()
+            finally:
+                while self.in_flight:
+                    self._collect()
+                self._close()
+
+    def _capacity(self) -> int:
+        """Return how many requests may be in flight."""
+        alone = any(channel.goes_alone for channel in self.channels)
+        return 1 if alone else self.shop.config.IN_FLIGHT
+
+    def _next(self) -> Request[Any] | None:
+        """Return the next request, leased and with its slot taken; None where there is none now."""
+        while self.has_time:
+            asked_all = not self.empty_lanes
+            request = next(self._offers(), None)
+            if request is not None:
+                if self._make_ready(request):
+                    self.statistics.requests += 1
+                    return request
+            elif asked_all:
+                return None
+            else:
+                self.empty_lanes.clear()
+        return None
+
+    def _offers(self) -> Iterator[Request[Any]]:
+        """Yield what the channels would send next, each in its turn; a stopped one has none."""
+        self.channels.append(self.channels.pop(0))
+        for channel in self.channels:
+            if channel.group not in self.statistics.stops and (request := channel.next_request()):
+                yield request
+
+    def _make_ready(self, request: Request[Any]) -> bool:
+        """Wait for the slot, then mark the rows as being sent; False where nothing is sent."""
+        channel = request.channel
+        channel.building = request.rows
+        if closed := self.pacing.wait_for_slot(channel.group):
+            self.statistics.stops[channel.group] = closed
+            channel.table.release(request.rows)
+            channel.building = ()
+            return False
+        channel.building = ()
+        request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
+        kept = channel.begin(request.rows, self.lease_seconds)
+        if len(kept) < len(request.rows):
+            request.keep(kept)
+        return bool(kept)
+
+    def _collect(self) -> None:
+        """Settle what has come back."""
+        for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
+            request = self.in_flight.pop(future)
+            try:
+                answer = future.result()
+            except TooLate:
+                request.channel.table.release(request.rows)
+            except ApiError as error:
+                if not request.channel.refused(request, error):
+                    self.put_off(request, error)
+            else:
+                request.channel.accepted(request, answer)
+            self.on_progress(self.statistics)
+
+    def _close(self) -> None:
+        finished = not self.cut_short
+        for channel in self.channels:
+            channel.close(finished=finished)
+        done = self.statistics
+        if done.requests or done.scanned:
+            logger.info("run_ended %s", done.line)
+        if done.synced or done.deleted or done.reported:
+            ShopState.objects.set(self.shop.pk, last_success_at=timezone.now())
+
+    # Error policy
+
+    def put_off(self, request: Request[Any], error: ApiError) -> None:
+        """Handle an error that is no row's fault: block the endpoint, unless one row always fails.
+
+        Where the outcome is unknown, the rows stay leased: nothing else may be sent for them yet.
+        """
+        channel, rows = request.channel, request.rows
+        temporary = isinstance(error, Unavailable)
+        if temporary and len(rows) == 1 and rows[0].attempts > ROW_BACKOFF_AFTER:
+            seconds = backoff(rows[0].attempts, FIRST_BACKOFF)
+            self.statistics.errors.append(str(error))
+        else:
+            seconds = self.block(channel.group, error)
+        if error.unknown:
+            return
+        if temporary:
+            channel.retry(rows, seconds, str(error))
+        else:
+            channel.table.release(rows)
+
+    def block(self, group: str, error: ApiError) -> float:
+        """Block the endpoint and end this group's part in the run; or, where it is soon over, wait.
+
+        Returns the seconds after which the rows concerned are tried again.
+        """
+        seconds = self.shop.endpoint(group).failed(error)
+        if self.foreground and (isinstance(error, RateLimited) or seconds <= MAX_INLINE_WAIT):
+            return 0.0
+        self.statistics.stops[group] = str(error)
+        return seconds
+
+    # What channels call
+
+    def claim(self, channel: Channel[Any], lane: Lane, limit: int) -> list[Any]:
+        """Return claimed rows of a lane; none where it was found empty a moment ago."""
+        key = (channel.group, lane)
+        if time.monotonic() < self.empty_lanes.get(key, 0.0):
+            return []
+        rows = channel.table.claim(self.shop, lane, limit, seconds=self.lease_seconds)
+        if not rows:
+            self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
+        return rows
+
+    @property
+    def lease_seconds(self) -> float:
+        """For how long a row is leased: twice what its request can take (law 5)."""
+        return 2 * self.shop.config.TIMEOUT
+
+    def build_failed(self, channel: Channel[Any], rows: Sequence[Any], error: Exception) -> None:
+        """Put rows back for which the shop's database or code failed, one of them perhaps.
+
+        Fewer are claimed at a time, and one that fails alone is tried later and later.
+        """
+        if isinstance(error, SoftTimeLimitExceeded):
+            raise error
+        reason = messages.text_of(format_error(error))
+        logger.warning("not_built rows=%d error=%s", len(rows), reason)
+        if len(rows) > 1:
+            channel.retry(rows, 0)
+            return
+        channel.retry(rows, backoff(rows[0].attempts, FIRST_BACKOFF), reason)
+        self.build_failures += 1
+        if self.build_failures == MAX_BUILD_FAILURES:  # it is no row's fault: a migration is missing
+            raise error

@@ -1,0 +1,150 @@
+"""The channel of orders: paid orders that a search led to, one report each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from neuroon_django import signals
+from neuroon_django.api import Client
+from neuroon_django.delivery.blame import Blame
+from neuroon_django.delivery.channel import Channel, Request
+from neuroon_django.delivery.fold import fold_orders_for
+from neuroon_django.exceptions import ApiError, Refused
+from neuroon_django.feeds import Invalid, Waiting, registry
+from neuroon_django.feeds.reporting import ReportResult
+from neuroon_django.models import Conversion, ConversionOutcomes, Group, ShopState
+from neuroon_django.models.conversion import ConversionQuerySet
+
+if TYPE_CHECKING:
+    from neuroon_django.delivery.engine import Engine
+
+logger = logging.getLogger("neuroon_django")
+
+MAX_CLAIMED = 50
+FOLD_SECONDS = 1.0  # that changes are folded for before the next request
+
+
+class OrderReport(Request[Conversion]):
+    """The report of one order."""
+
+    channel: OrderChannel
+
+    def __init__(self, channel: OrderChannel, row: Conversion, body: bytes) -> None:
+        super().__init__(channel, [row])
+        self.body = body
+
+    @property
+    def row(self) -> Conversion:
+        return self.rows[0]
+
+    def call(self, client: Client) -> None:
+        client.track_conversion(self.body)
+
+
+class OrderChannel(Channel[Conversion]):
+    """Reports of one run."""
+
+    group = Group.CONVERSIONS
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.blame: Blame[OrderReport] = Blame(self._reject, self._give_back)
+
+    @property
+    def limit(self) -> int:
+        return MAX_CLAIMED
+
+    @property
+    def table(self) -> ConversionQuerySet:
+        table: ConversionQuerySet = Conversion.objects.all()
+        return table
+
+    # Requests
+
+    def prepare(self) -> None:
+        if fold_orders_for(self.shop, FOLD_SECONDS, self.engine.until):
+            self.engine.empty_lanes.clear()
+
+    def build(self, rows: Sequence[Conversion]) -> Iterable[OrderReport]:
+        outcomes, reports = ConversionOutcomes(), []
+        results = report_rows(self.shop, rows)
+        for row in rows:
+            result = results[row.pk]
+            row.order_id = result.order_id or row.order_id
+            if isinstance(result, Waiting):
+                outcomes.waiting(row)
+            elif isinstance(result, Invalid):
+                self._tell_rejected(row, result.reason)
+                outcomes.rejected(row, result.reason)
+            elif result.body is None:
+                outcomes.not_attributed(row)
+            else:
+                reports.append(OrderReport(self, row, result.body))
+        self.table.settle(outcomes)
+        return reports
+
+    def retry(self, rows: Sequence[Conversion], delay: float, reason: str = "") -> None:
+        outcomes = ConversionOutcomes(delay)
+        for row in rows:
+            outcomes.retry(row, reason)
+        self.table.settle(outcomes)
+
+    def close(self, *, finished: bool) -> None:
+        """Confirm the remaining provisional rejections where the run is complete."""
+        if finished:
+            self.blame.accepted()
+        self.blame.release()
+        super().close(finished=finished)
+
+    # Answers
+
+    def accepted(self, report: OrderReport, answer: None = None) -> None:
+        """Handle a 2xx: the order is reported, and closed for good."""
+        self.shop.endpoint(self.group).succeeded()
+        self.blame.accepted()
+        outcomes = ConversionOutcomes()
+        outcomes.sent(report.row)
+        self.table.settle(outcomes)
+        self.statistics.reported += 1
+        logger.info("conversion_sent order_id=%r", report.row.order_id)
+        signals.conversion_sent.send_robust(Conversion, row=report.row)
+
+    def refused(self, report: OrderReport, error: ApiError) -> bool:
+        """Handle a refusal of one order: its own fault, unless the first ones are all told the same."""
+        if not isinstance(error, Refused):
+            return False
+        self.shop.endpoint(self.group).understood()
+        if self.blame.refused_alone(report, error.message, report.row.order_id):
+            self.engine.block(self.group, error)
+        return True
+
+    def _reject(self, report: OrderReport, reason: str) -> None:
+        self._tell_rejected(report.row, reason)
+        outcomes = ConversionOutcomes()
+        outcomes.rejected(report.row, reason)
+        self.table.settle(outcomes)
+
+    def _give_back(self, reports: list[OrderReport]) -> None:
+        self.table.release([report.row for report in reports])
+
+    def _tell_rejected(self, row: Conversion, reason: str) -> None:
+        self.statistics.rejected_orders.append((row.order_id or row.object_pk, reason))
+        logger.warning("conversion_rejected order_id=%r reason=%s", row.order_id, reason)
+
+
+def report_rows(shop: ShopState, rows: Sequence[Conversion]) -> dict[int, ReportResult]:
+    """Return what the orders of these rows are now, by the rows' primary keys.
+
+    It takes a fixed number of queries per model, beside those that the shop's `lines()` makes.
+    """
+    results: dict[int, ReportResult] = {row.pk: Waiting(row.order_id) for row in rows}
+    for label in dict.fromkeys(row.model for row in rows):
+        source = registry.order_source(label, shop.config)
+        if source is None:
+            continue
+        own = [row for row in rows if row.model == label]
+        reports = source.report_many({row.object_pk: row.clicks for row in own})
+        results |= {row.pk: reports[row.object_pk] for row in own}
+    return results

@@ -1,0 +1,54 @@
+"""Waiting for a slot: how long a run sleeps for one, and when it ends instead (law 9)."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from neuroon_django.models import ShopState
+from neuroon_django.models.endpoint import MAX_INLINE_WAIT
+
+logger = logging.getLogger("neuroon_django")
+
+MAX_TASK_SLEEP = 5.0  # seconds that a task sleeps for its slot inside a worker
+ASKED_TO_WAIT = "Neuroon asked to wait"
+
+
+class Pacing:
+    """Takes the slots of one run.
+
+    A task sleeps at most one slot; a `foreground` run sits a `Retry-After` out, and a block that is
+    about to end, and tries each blocked group once all the same.
+    """
+
+    def __init__(self, shop: ShopState, *, foreground: bool, until: float) -> None:
+        self.shop = shop
+        self.foreground = foreground
+        self.until = until
+        self.forced: set[str] = set()  # groups whose block has been tried all the same
+
+    def wait_for_slot(self, group: str) -> str:
+        """Sleep until a request of the group may leave: ""; or return why none may in this run."""
+        force = self.foreground and group not in self.forced
+        self.forced.add(group)
+        return self._wait(group, force=force, sits_out=self.foreground, until=self.until)
+
+    def wait_in_task(self, group: str, seconds: float) -> str:
+        """Do the same inside a request that is at work already, for at most so many seconds."""
+        return self._wait(group, force=True, sits_out=True, until=time.monotonic() + seconds)
+
+    def _wait(self, group: str, *, force: bool, sits_out: bool, until: float) -> str:
+        endpoint = self.shop.endpoint(group)
+        near = MAX_INLINE_WAIT
+        if not sits_out:
+            near = max(0.0, min(endpoint.slot, MAX_TASK_SLEEP, until - time.monotonic()))
+        while (seconds := endpoint.acquire_slot(near=near, force=force)) is None:
+            closed = endpoint.seconds_closed()
+            waits = sits_out and (closed <= MAX_INLINE_WAIT or not endpoint.reason)
+            if not waits or time.monotonic() + closed > until:
+                return endpoint.reason or f"{ASKED_TO_WAIT} for another {closed:.0f} s"
+            why = endpoint.reason or ASKED_TO_WAIT
+            logger.warning("waiting seconds=%.0f group=%s reason=%s", closed, group, why)
+            time.sleep(closed)
+        time.sleep(seconds)
+        return ""

@@ -1,0 +1,51 @@
+"""The two kinds of run that there are: products with their deletes, and orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, QuerySet
+
+from neuroon_django.api import Client
+from neuroon_django.delivery.deletes import DeleteChannel
+from neuroon_django.delivery.engine import Engine
+from neuroon_django.delivery.orders import OrderChannel
+from neuroon_django.delivery.products import ProductChannel
+from neuroon_django.delivery.scan import Scan
+from neuroon_django.feeds import registry
+from neuroon_django.models import Change, Conversion, Group, ShopState, SyncedProduct
+
+
+def product_run(
+    shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any
+) -> Engine:
+    """Return a run over the products of a shop; options are `Engine`'s."""
+    engine = Engine(shop, client, Group.PRODUCTS, **options)
+    engine.channels = [ProductChannel(engine, scan), DeleteChannel(engine)]
+    return engine
+
+
+def order_run(shop: ShopState, client: Client, **options: Any) -> Engine:
+    """Return a run over the orders of a shop; options are `Engine`'s."""
+    engine = Engine(shop, client, Group.CONVERSIONS, **options)
+    engine.channels = [OrderChannel(engine)]
+    return engine
+
+
+def products_wait(shop: ShopState) -> bool:
+    """Return whether a run over the products would find anything to do, in one statement."""
+    orders = [source.topic for source in registry.orders(shop.config)]
+    changes = Change.objects.exclude(model__in=orders)
+    return _any_of(shop, changes, SyncedProduct.objects.of(shop).waiting().due())
+
+
+def orders_wait(shop: ShopState) -> bool:
+    """Return whether a run over the orders would find anything to do, in one statement."""
+    orders = [source.topic for source in registry.orders(shop.config)]
+    changes = Change.objects.filter(model__in=orders)
+    return _any_of(shop, changes, Conversion.objects.of(shop).waiting().due())
+
+
+def _any_of(shop: ShopState, changes: QuerySet[Any], due: QuerySet[Any]) -> bool:
+    found = ShopState.objects.filter(pk=shop.pk).filter(Exists(changes) | Exists(due))
+    return found.exists()

@@ -1,0 +1,106 @@
+"""What a shop subclasses to say what its products and orders are for Neuroon; nothing else.
+
+Everything that works with a feed lives on its `source.Source`, so that no name that a shop gives to
+a method of its own can clash. `model` and `shop` are set when the feed is bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+if TYPE_CHECKING:
+    from neuroon_django.conf import ShopConfig
+
+M = TypeVar("M", bound=Model)
+
+
+class Feed(Generic[M]):
+    """What both feeds share: a model, its queryset, and entries that say where values come from.
+
+    An entry is a lookup (a string: attribute, callable, annotation, or a path over relations), a
+    method, or a constant (`Value(…)`, or anything that is not a string). `depends_on` names relations
+    that methods read, `ignores` fields whose change alone does not count.
+    """
+
+    model: type[M]
+    shop: ShopConfig
+    depends_on: ClassVar[list[str]] = []
+    ignores: ClassVar[list[str]] = []
+
+    def get_queryset(self) -> QuerySet[M]:
+        """Return the objects that exist for Neuroon: the default manager's unless overridden."""
+        return self.model._default_manager.all()
+
+
+class ProductFeed(Feed[M]):
+    """What a product is for Neuroon (fields: `API.md`, "Products").
+
+    `external_id`, `name`, `price` and `url` are required. `is_listed` False takes a product out of
+    Neuroon while the shop keeps it. `price` and `sale_price` are amounts in `currency`; `categories`
+    and `tags` are names, as a list, a queryset or comma-separated text.
+    """
+
+    external_id: Any = "pk"
+    name: Any = "name"
+    price: Any = "price"
+    url: Any = "get_absolute_url"
+    is_listed: Any = True
+    description: Any = None
+    sale_price: Any = None
+    currency: Any = None
+    image_url: Any = None
+    categories: Any = None
+    brand: Any = None
+    tags: Any = None
+    in_stock: Any = None
+    stock_quantity: Any = None
+
+    def extra(self, product: M) -> Mapping[str, Any]:
+        """Return further fields of the plugin route by their wire names, such as `{"sku": …}`."""
+        return {}
+
+
+class OrderFeed(Feed[M]):
+    """What a paid order is for Neuroon (`API.md`, "Conversions")."""
+
+    order_id: Any = "pk"
+    order_value: Any = None
+    currency: Any = None
+    is_paid: Any = None
+
+    def lines(self, order: M) -> Iterable[ConversionLine]:
+        """Return the order's lines; only those whose product was found by a search are reported."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionLine:
+    """One line of an order: `product` is the shop's object or an external id, `line_total` money."""
+
+    product: Any
+    quantity: int
+    line_total: Decimal | float | int
+
+
+PRODUCT_ENTRIES = (
+    "external_id",
+    "name",
+    "price",
+    "url",
+    "is_listed",
+    "description",
+    "sale_price",
+    "currency",
+    "image_url",
+    "categories",
+    "brand",
+    "tags",
+    "in_stock",
+    "stock_quantity",
+)
+ORDER_ENTRIES = ("order_id", "order_value", "currency", "is_paid")

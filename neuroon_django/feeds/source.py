@@ -1,0 +1,215 @@
+"""A feed bound to its model and one shop: where its objects are read, and how its entries are asked.
+
+`rendering.ProductSource` and `reporting.OrderSource` say what becomes of them. Recording asks the
+same sources whose changes concern the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
+from django.db.models import Model, Prefetch, QuerySet
+
+from neuroon_django.api import messages
+from neuroon_django.exceptions import InvalidValue
+from neuroon_django.feeds.declarations import Feed
+from neuroon_django.feeds.keys import pks_of
+from neuroon_django.feeds.lookups import Entry
+from neuroon_django.feeds.paths import (
+    ANYTHING,
+    Path,
+    Reads,
+    hides_rows,
+    hop,
+    ignored,
+    is_stored,
+    paths,
+    spellings,
+)
+
+if TYPE_CHECKING:
+    from neuroon_django.conf import ShopConfig
+
+M = TypeVar("M", bound=Model)
+
+# What is raised while the shop's code runs and is neither its fault nor its object's.
+NOT_THE_SHOPS = (OperationalError, InterfaceError, SoftTimeLimitExceeded)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """An object that cannot be put on the wire: the reason, and an order's id as far as known."""
+
+    reason: str
+    order_id: str = ""
+
+
+def format_error(error: Exception) -> str:
+    """Return what was raised, for people; a ValueError is taken to be written for them."""
+    return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+
+
+class Source(Generic[M]):
+    """A feed, its model and a shop. `label` is the model's, as rows and changes name it."""
+
+    entries: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, feed: type[Feed[M]], model: type[M], shop: ShopConfig) -> None:
+        self.feed = feed()
+        self.feed.model, self.feed.shop = model, shop
+        self.model = model
+        self.shop = shop
+        self.label = model._meta.label_lower
+
+    @property
+    def name(self) -> str:
+        """The feed's name, for people."""
+        return type(self.feed).__name__
+
+    @property
+    def topic(self) -> str:
+        """What changes of its objects are recorded under."""
+        return self.label
+
+    @property
+    def db_alias(self) -> str:
+        """The database that the shop writes these objects to."""
+        return router.db_for_write(self.model)
+
+    def overrides(self, name: str) -> bool:
+        """Return whether the shop's feed has its own method of that name."""
+        base: Any = next(cls for cls in type(self.feed).__mro__ if cls.__module__ == Feed.__module__)
+        return getattr(type(self.feed), name) is not getattr(base, name)
+
+    # What it reads
+
+    @cached_property
+    def compiled(self) -> dict[str, Entry]:
+        """The entries in use, compiled."""
+        used = [name for name in self.entries if getattr(self.feed, name, None) is not None]
+        return {name: Entry(self.feed, name) for name in used}
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """The relations that lookups and `depends_on` pass through."""
+        lookups = [entry.path for entry in self.compiled.values() if entry.kind == "lookup"]
+        feed = self.feed
+        chosen = self._prefetched_in_part()
+        return paths(self.model, lookups, list(feed.depends_on), list(feed.ignores), chosen)
+
+    def _prefetched_in_part(self) -> set[str]:
+        """Return the relations of which the shop's own `Prefetch` takes only some rows."""
+        try:
+            own = self.feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
+        except Exception:  # a check says so
+            return set()
+        return {o.prefetch_through for o in own if getattr(o, "queryset", None) is not None}
+
+    def reads(self) -> Reads:
+        """Return which of the model's own fields the feed reads; anything, where methods do."""
+        own = ignored(self.model, list(self.feed.ignores)).get((), frozenset())
+        return self._reads() - own
+
+    def _reads(self) -> Reads:
+        if self.overrides("get_queryset") or self.feed.depends_on or hides_rows(self.model):
+            return ANYTHING
+        found = set()
+        for entry in self.compiled.values():
+            first = entry.path.partition("__")[0]
+            step = hop(self.model, first)
+            if step or is_stored(self.model, first):
+                found.add(step.attr if step else first)
+            elif entry.kind != "constant":
+                return ANYTHING
+        return Reads(spellings(self.model, *found))
+
+    # Its objects
+
+    def live_queryset(self) -> QuerySet[M]:
+        """Return `get_queryset()`, read where the shop writes: a replica may lag behind a change."""
+        return self.feed.get_queryset().using(self.db_alias)
+
+    def with_relations(self) -> QuerySet[M]:
+        """Return the live queryset with everything the feed reads joined or prefetched."""
+        queryset = self.live_queryset()
+        joined = [path.query for path in self.paths if path.to_one]
+        queryset = queryset.select_related(*joined) if joined else queryset
+        own = [getattr(o, "prefetch_to", o) for o in queryset._prefetch_related_lookups]  # type: ignore[attr-defined]
+        prefetched = self._prefetches(own)
+        return queryset.prefetch_related(*prefetched) if prefetched else queryset
+
+    def _prefetches(self, own: list[str]) -> list[Any]:
+        """Return the prefetches beside the shop's own; with routers, bound to the same database."""
+        many = [path for path in self.paths if not path.to_one]
+        if not router.routers:
+            return [path.attr for path in many]
+        lookups: dict[str, Prefetch[Any]] = {}
+        for path in many:
+            for end in range(len(path.hops)):
+                attr = "__".join(hop.attr for hop in path.hops[: end + 1])
+                step = path.hops[end]
+                target = step.target
+                targets = target._default_manager if step.to_many else target._base_manager
+                if not any(f"{lookup}__".startswith(f"{attr}__") for lookup in own):
+                    lookups[attr] = Prefetch(attr, targets.using(self.db_alias))
+        return list(lookups.values())
+
+    def load(self, pks: Iterable[Any]) -> dict[str, M | Invalid]:
+        """Return objects by primary key as text, with their relations, in constant queries.
+
+        One that cannot be read (a stored value that its field refuses, say) keeps no other from
+        being read: the reason stands in its place.
+        """
+        wanted = list(pks)
+        if not wanted:
+            return {}
+        try:
+            return {str(found.pk): found for found in self.with_relations().filter(pk__in=wanted)}
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            if isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, DataError):
+                raise  # the database's trouble, such as a migration that is not there yet
+            if len(wanted) == 1:
+                reason = f"cannot be read: {messages.text_of(format_error(error))}"
+                return {str(wanted[0]): Invalid(reason)}
+        middle = len(wanted) // 2
+        return self.load(wanted[:middle]) | self.load(wanted[middle:])
+
+    # Its entries
+
+    def value(self, name: str, instance: M) -> Any:
+        """Return what an entry says of an object, None where the feed has no such entry."""
+        entry = self.compiled.get(name)
+        return None if entry is None else self.call_shop_code(name, entry.get, instance)
+
+    def call_shop_code(self, what: str, code: Callable[[Any], Any], subject: Any) -> Any:
+        """Run the shop's code on an object, or ours on a value of it; what is raised is a reason."""
+        try:
+            return code(subject)
+        except NOT_THE_SHOPS:
+            raise
+        except Exception as error:
+            reason = f"{what.replace('_', ' ')}: {messages.text_of(format_error(error))}"
+        raise InvalidValue(reason.encode(errors="backslashreplace").decode())
+
+    # Its keys
+
+    def pks(self, texts: Iterable[str]) -> dict[str, Any]:
+        """Return primary keys by their text, of those that are one."""
+        return pks_of(self.model, texts)
+
+    def after_cursor(self, queryset: QuerySet[M], after: str) -> QuerySet[M]:
+        """Return it by key, from after `after` on; all of it where that is none, or no key any more."""
+        ordered = queryset.order_by("pk")
+        last = next(iter(self.pks([after]).values()), None) if after else None
+        return ordered if last is None else ordered.filter(pk__gt=last)
+
+    def encode_cursor(self, pk: Any) -> str:
+        """Return a key's text for `after_cursor`; "" where it could not be read again."""
+        return str(pk) if self.pks([str(pk)]) else ""

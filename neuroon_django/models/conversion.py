@@ -1,0 +1,177 @@
+"""Orders on their way to becoming conversions: one row per order, filled by the shop's saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from neuroon_django import clicks
+from neuroon_django.models.assignment import Name, placeholder_key
+from neuroon_django.models.delivery import (
+    Delivery,
+    DeliveryQuerySet,
+    Lane,
+    Outcomes,
+    changed_once_more,
+)
+from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
+
+if TYPE_CHECKING:
+    from neuroon_django.models.change import Change
+    from neuroon_django.models.shop import ShopState
+
+
+class ConversionStatus(models.TextChoices):
+    """What the shop's operator reads of an order."""
+
+    WAITING = "waiting", _("waiting for payment")
+    PENDING = "pending", _("pending")
+    SENDING = "sending", _("sending")
+    SENT = "sent", _("sent")
+    NOT_ATTRIBUTED = "not_attributed", _("not attributed")
+    REJECTED = "rejected", _("rejected")
+
+
+class ConversionOutcomes(Outcomes["Conversion"]):
+    """What can come of claimed orders: one method for each, settled in one statement."""
+
+    def waiting(self, row: Conversion) -> None:
+        """The order is not paid yet, or has no lines yet."""
+        self._add(row, status=ConversionStatus.WAITING, last_error="", order_id=row.order_id)
+
+    def not_attributed(self, row: Conversion) -> None:
+        """No line of the paid order came from a search."""
+        self._add(row, status=ConversionStatus.NOT_ATTRIBUTED, last_error="", order_id=row.order_id)
+
+    def rejected(self, row: Conversion, reason: str) -> None:
+        """The order cannot be reported, or was refused."""
+        self._add(
+            row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id
+        )
+
+    def retry(self, row: Conversion, reason: str = "") -> None:
+        """The order is tried again after the delay; without a reason it keeps its last one."""
+        if reason:
+            self._add(row, retry=True, status=ConversionStatus.PENDING, last_error=reason)
+        else:
+            self._add(row, retry=True)
+
+    def sent(self, row: Conversion) -> None:
+        """Neuroon has the report: the row is closed for good and its clicks are forgotten."""
+        row.status, row.sent_at, row.clicks = ConversionStatus.SENT, timezone.now(), ""
+        sent: dict[str, Any] = {"status": row.status, "sent_at": row.sent_at, "clicks": ""}
+        self._add(row, final=True, last_error="", clicked_at=None, **sent)
+
+
+class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
+    """What happens to conversions."""
+
+    def record_orders(self, shop: ShopState, orders: Mapping[Name, Sequence[Change]]) -> None:
+        """Fold: each order has a row, due, with the clicks seen so far; what was sent stays sent.
+
+        `orders` maps each order to its changes, oldest first, with the cookies' texts that came
+        with them. Runs inside the caller's transaction, which holds the fold lock.
+        """
+        keys = {placeholder_key(name): name for name in orders}
+        known = {row.key: row for row in self.of(shop).filter(key__in=keys).select_for_update()}
+        self.bulk_create(
+            self.model(
+                shop=shop,
+                key=key,
+                model=name[0],
+                object_pk=name[1],
+                clicks=clicks.merge(change.clicks for change in orders[name]),
+                clicked_at=_clicked_at(orders[name]),
+                due_at=DbNow(),
+                waiting_since=DbNow(),
+            )
+            for key, name in keys.items()
+            if key not in known
+        )
+        open_rows = [row for row in known.values() if row.status != ConversionStatus.SENT]
+        texts, times = {}, {}
+        for row in open_rows:
+            changes = orders[keys[row.key]]
+            texts[row.pk] = clicks.merge([row.clicks, *(change.clicks for change in changes)])
+            times[row.pk] = _clicked_at(changes) or row.clicked_at
+        columns: dict[str, dict[int, Any]] = {"clicks": texts, "clicked_at": times}
+        self._touch(list(texts), **self._columns(columns, len(texts)))
+
+    def begin_sending(self, rows: Sequence[Conversion], seconds: float) -> list[Conversion]:
+        """Mark orders as being reported, under the order id that is reported."""
+        order_ids = {row.pk: row.order_id for row in rows}
+        columns = self._columns({"order_id": order_ids}, len(rows))
+        return self._begin(rows, seconds, status=ConversionStatus.SENDING, **columns)
+
+    @retry_on_deadlock
+    def reassess(self, shop: ShopState) -> int:
+        """Ask again of all orders that wait and whose clicks are kept; behind those that changed."""
+        waiting = self.of(shop).filter(status=ConversionStatus.WAITING, due_at=None)
+        unpaid = waiting.exclude(clicks="").order_by()
+        return unpaid.update(**changed_once_more(), lane=Lane.BACKFILL)
+
+    @retry_on_deadlock
+    def requeue(self) -> int:
+        """Make these orders due, all but those that were reported."""
+        open_rows = self.exclude(status=ConversionStatus.SENT).order_by()
+        return open_rows.update(**changed_once_more(), lane=Lane.LIVE)
+
+    def retry_rejected(self, shop: ShopState) -> int:
+        """Make every rejected order due, whatever was refused."""
+        return self.of(shop).filter(status=ConversionStatus.REJECTED).requeue()
+
+    def _touch(self, pks: list[int], **values: object) -> None:
+        if pks:
+            self.filter(RawIn("pk", pks)).update(**changed_once_more(), lane=Lane.LIVE, **values)
+
+    @retry_on_deadlock
+    def wipe_clicks(self, older_than: float) -> int:
+        """Forget clicks made that many seconds ago, at any shop id, unless their order is due."""
+        old = self.filter(clicked_at__lt=from_now(-older_than), due_at=None).exclude(clicks="")
+        return old.update(clicks="", clicked_at=None)
+
+
+def _clicked_at(changes: Sequence[Change]) -> datetime | None:
+    """Return when the latest of these clicks were recorded; None where there are none."""
+    return max((change.created_at for change in changes if change.clicks), default=None)
+
+
+class Conversion(Delivery):
+    """One order of the shop and what became of its report."""
+
+    Status = ConversionStatus
+
+    order_id = models.CharField(_("order"), max_length=255, default="", blank=True, db_index=True)
+    status = models.CharField(
+        _("status"),
+        max_length=20,
+        choices=ConversionStatus.choices,
+        default=ConversionStatus.PENDING,
+    )
+    clicks = models.TextField(_("clicks"), default="", blank=True)
+    clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+
+    objects = PrimaryManager.from_queryset(ConversionQuerySet)()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("conversion")
+        verbose_name_plural = _("conversions")
+        constraints = [
+            models.UniqueConstraint(fields=["key", "shop"], name="neuroon_one_row_per_order")
+        ]
+        indexes = [
+            models.Index(fields=["lane", "due_at", "shop"], name="neuroon_conversion_due"),
+            models.Index(fields=["object_pk", "model", "shop"], name="neuroon_conversion_owner"),
+            models.Index(fields=["clicked_at"], name="neuroon_conversion_clicked"),
+            models.Index(fields=["status", "shop"], name="neuroon_conversion_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id or f"{self.model} {self.object_pk}"

@@ -1,0 +1,202 @@
+"""The mirror: one row per external id, what Neuroon is known to hold of it, and what can become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from neuroon_django.models.assignment import AssignmentQuerySet, key_of
+from neuroon_django.models.delivery import Delivery, Lane, Outcomes, changed_once_more
+from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+
+if TYPE_CHECKING:
+    from neuroon_django.models.shop import ShopState
+
+STILL_SHOWN = "; Neuroon still shows the previous version"
+
+
+class ProductStatus(models.TextChoices):
+    """What the shop's operator reads of a product."""
+
+    PENDING = "pending", _("pending")
+    SENDING = "sending", _("sending")
+    SYNCED = "synced", _("synced")
+    REJECTED = "rejected", _("rejected")
+    UNLISTED = "unlisted", _("unlisted")
+    DELETING = "deleting", _("deleting")
+
+
+class ProductOutcomes(Outcomes["SyncedProduct"]):
+    """What can come of claimed products: one method for each, settled in one statement."""
+
+    def synced(self, row: SyncedProduct, digest: str, at: datetime) -> None:
+        """Neuroon accepted the payload of that digest."""
+        values = {"digest": digest, "last_error": "", "synced_at": at}
+        self._add(row, status=ProductStatus.SYNCED, **values)
+
+    def unchanged(self, row: SyncedProduct) -> None:
+        """Neuroon is known to hold just what would be sent."""
+        self._add(row, status=ProductStatus.SYNCED, last_error="")
+
+    def rejected(self, row: SyncedProduct, reason: str, digest: str = "") -> None:
+        """The product cannot be sent, or was refused as the payload of that digest."""
+        self._add(
+            row,
+            status=ProductStatus.REJECTED,
+            last_error=reason + (STILL_SHOWN if row.in_neuroon else ""),
+            digest=digest,
+            in_neuroon=row.in_neuroon,  # as it was before the request began
+        )
+
+    def still_rejected(self, row: SyncedProduct) -> None:
+        """The very payload that was refused before would be sent again."""
+        self._add(row, status=ProductStatus.REJECTED)
+
+    def unlisted(self, row: SyncedProduct) -> None:
+        """The shop does not list it: it is taken out where Neuroon has it, by its own request."""
+        if row.in_neuroon:
+            deleting = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
+            self._add(row, retry=True, last_error="", **deleting)
+        else:
+            self._add(row, status=ProductStatus.UNLISTED, last_error="", digest="")
+
+    def deleted(self, row: SyncedProduct) -> None:
+        """Neuroon does not have it any more; its object is still there."""
+        values = {"in_neuroon": False, "digest": "", "last_error": ""}
+        self._add(row, status=ProductStatus.UNLISTED, **values)
+
+    def stale(self, row: SyncedProduct, reason: str) -> None:
+        """The object changed its id or is gone, and is folded again."""
+        self._add(row, status=ProductStatus.PENDING, last_error=reason)
+
+    def retry(self, row: SyncedProduct, reason: str = "") -> None:
+        """It is tried again after the delay; without a reason it keeps its last one."""
+        if not reason:
+            self._add(row, retry=True)
+            return
+        deleting = row.lane == Lane.DELETES
+        status = ProductStatus.DELETING if deleting else ProductStatus.PENDING
+        self._add(row, retry=True, status=status, last_error=reason)
+
+    def retry_by_remote_id(self, row: SyncedProduct, remote_id: str) -> None:
+        """It is deleted again, by the id that Neuroon's list shows for it."""
+        self._add(row, retry=True, remote_id=remote_id)
+
+
+class SyncedProductQuerySet(AssignmentQuerySet):
+    """What happens to rows of the mirror."""
+
+    unsent = Case(When(model="", then=Value("deleting")), default=Value("pending"))
+
+    def begin_sending(self, rows: Sequence[SyncedProduct], seconds: float) -> list[SyncedProduct]:
+        """Mark products as being sent: from here on Neuroon may have them, nobody knows as what."""
+        sending = {"digest": "", "in_neuroon": True, "status": ProductStatus.SENDING}
+        return self._begin(rows, seconds, **sending)
+
+    def begin_deleting(self, rows: Sequence[SyncedProduct], seconds: float) -> list[SyncedProduct]:
+        """Mark products as being deleted: from here on nobody knows whether Neuroon has them."""
+        return self._begin(rows, seconds, digest="")
+
+    @retry_on_deadlock
+    def delete_confirmed(self, rows: Sequence[SyncedProduct]) -> None:
+        """Settle deletes: a row without an object is deleted, one with an object is unlisted."""
+        if not rows:
+            return
+        # One statement, where `delete()` would read first if the shop listens to all deletes: a row
+        # that is given a new owner in between must stay.
+        self._claimed(rows).filter(model="")._raw_delete(self.db)
+        outcomes = ProductOutcomes()
+        for row in rows:
+            outcomes.deleted(row)
+        self.settle(outcomes)
+
+    @retry_on_deadlock
+    def requeue(self) -> int:
+        """Make rows that have an object due, whatever Neuroon is known to hold or has refused."""
+        owned = self.exclude(model="").filter(id_conflict=False).order_by()
+        pending = {"status": ProductStatus.PENDING, "lane": Lane.LIVE, "digest": ""}
+        return owned.update(**pending, **changed_once_more())
+
+    @retry_on_deadlock
+    def enqueue_delete(self) -> int:
+        """Make the delete due of what Neuroon has, or was about to get."""
+        due = Q(in_neuroon=True) | Q(due_at__isnull=False)
+        deleting = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
+        found = self.filter(due, id_conflict=False).order_by()
+        return found.update(**deleting, **changed_once_more())
+
+    def create_tombstones(self, shop: ShopState, listed: Mapping[str, str]) -> int:
+        """Queue the deletes of what Neuroon shows and the shop does not have.
+
+        `listed` maps external ids to Neuroon's own. Runs inside the caller's transaction, which
+        holds the fold lock, and leaves alone what the shop has after all.
+        """
+        keys = {key_of(external_id): external_id for external_id in listed}
+        ours = self.of(shop).filter(key__in=keys)
+        known = set(ours.values_list("key", flat=True))
+        idle = ours.filter(status=ProductStatus.UNLISTED, due_at=None)
+        deleting = {"in_neuroon": True, "status": ProductStatus.DELETING, "lane": Lane.DELETES}
+        fresh = [
+            self.model(
+                shop=shop,
+                key=key,
+                external_id=external_id,
+                remote_id=listed[external_id],
+                due_at=DbNow(),
+                waiting_since=DbNow(),
+                **deleting,
+            )
+            for key, external_id in keys.items()
+            if key not in known
+        ]
+        return idle.update(**deleting, **changed_once_more()) + len(self.bulk_create(fresh))
+
+    def retry_rejected(self, shop: ShopState) -> int:
+        """Make every rejected row due, whatever was refused."""
+        return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
+
+    def forget_digests(self, shop: ShopState) -> int:
+        """Take nothing for known any more, so that everything is sent again."""
+        return self.of(shop).exclude(digest="").update(digest="")
+
+
+class SyncedProduct(Delivery):
+    """What the shop knows of one external id at Neuroon."""
+
+    Status = ProductStatus
+
+    external_id = models.CharField(_("external id"), max_length=255, db_index=True)
+    status = models.CharField(
+        _("status"), max_length=20, choices=ProductStatus.choices, default=ProductStatus.PENDING
+    )
+    # Of the payload that Neuroon is known to hold, or has refused; "": nothing is known.
+    digest = models.CharField(max_length=64, default="", blank=True)
+    # Neuroon has it, or may have.
+    in_neuroon = models.BooleanField(default=False)
+    # Its external id belongs to another object; it waits for that one to release it.
+    id_conflict = models.BooleanField(default=False)
+    remote_id = models.CharField(max_length=255, default="", blank=True)
+    synced_at = models.DateTimeField(_("synced"), null=True, blank=True)
+
+    objects = PrimaryManager.from_queryset(SyncedProductQuerySet)()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("synced product")
+        verbose_name_plural = _("synced products")
+        constraints = [
+            models.UniqueConstraint(fields=["key", "shop"], name="neuroon_one_row_per_product")
+        ]
+        indexes = [
+            models.Index(fields=["lane", "due_at", "shop"], name="neuroon_product_due"),
+            models.Index(fields=["object_pk", "model", "shop"], name="neuroon_product_owner"),
+            models.Index(fields=["status", "shop"], name="neuroon_product_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -1,0 +1,163 @@
+"""What all workers share about one shop id at one API address: the fold lock, the scan, the token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+
+if TYPE_CHECKING:
+    from neuroon_django.api.messages import Route
+    from neuroon_django.conf import ShopConfig
+
+
+class FoldLockQuerySet(QuerySet["FoldLock"]):
+    """The turn to fold."""
+
+    def hold(self, shop: ShopState) -> None:
+        """Take the turn, by the first statement of a transaction, until it ends."""
+        if not self.filter(shop=shop).update(folds=F("folds") + 1):
+            self.get_or_create(shop=shop)
+            self.filter(shop=shop).update(folds=F("folds") + 1)
+
+    def folds(self, shop: ShopState) -> int:
+        """Return how many folds there were."""
+        return self.filter(shop=shop).values_list("folds", flat=True).first() or 0
+
+
+class FoldLock(models.Model):
+    """Whose turn it is to fold, in a row of its own: nothing that a page reads waits for a fold."""
+
+    shop = models.OneToOneField(
+        "neuroon_django.ShopState", models.CASCADE, primary_key=True, related_name="+"
+    )
+    folds = models.PositiveBigIntegerField(default=0)
+
+    objects = PrimaryManager.from_queryset(FoldLockQuerySet)()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("fold lock")
+        verbose_name_plural = _("fold locks")
+
+    def __str__(self) -> str:
+        return str(self.folds)
+
+
+class ShopStateQuerySet(QuerySet["ShopState"]):
+    """What happens to a shop's row."""
+
+    def for_config(self, config: ShopConfig) -> ShopState:
+        """Return the row of a configured shop, made where there is none."""
+        shop: ShopState = self.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)[0]
+        shop.config = config
+        return shop
+
+    def request_other_scans(self, pk: int) -> None:
+        """Make every other address scan: what was folded here is unknown there."""
+        scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
+        self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scan_cursor="")
+
+    def request_scan(self, pk: int) -> None:
+        """Make the next run scan, from the beginning, whatever was scanned before."""
+        self.filter(pk=pk).update(scanned_at=None, scan_cursor="")
+
+    def note_run(self, pk: int) -> None:
+        """Note that a worker is here."""
+        self.filter(pk=pk).update(run_at=DbNow())
+
+    def move_scan(self, pk: int, old: str, new: str) -> bool:
+        """Advance the scan's cursor; return False where another worker did so first."""
+        return bool(self.filter(pk=pk, scan_cursor=old).update(scan_cursor=new, run_at=DbNow()))
+
+    def end_scan(self, pk: int, old: str) -> bool:
+        """Note that the scan went through the whole catalogue."""
+        mine = self.filter(pk=pk, scan_cursor=old)
+        return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
+
+    @retry_on_deadlock
+    def set(self, pk: int, **values: Any) -> None:
+        """Remember facts: the route found, the verified domain, the token, …"""
+        self.filter(pk=pk).update(**values)
+
+
+class ShopState(models.Model):
+    """One shop id at one API address. `config` is the shop of the settings that it stands for."""
+
+    id = models.BigAutoField(primary_key=True)
+    shop_id = models.CharField(max_length=200)
+    api_url = models.CharField(max_length=255)
+
+    run_at = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    scan_cursor = models.TextField(default="", blank=True)
+    scanned_at = models.DateTimeField(null=True, blank=True)
+    route = models.CharField(max_length=10, default="", blank=True)
+    verified_domain = models.CharField(max_length=255, default="", blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    token = models.TextField(default="", blank=True)
+    token_issued_at = models.DateTimeField(null=True, blank=True)
+    token_key = models.CharField(max_length=16, default="", blank=True)
+
+    config: ShopConfig  # set by `for_config`
+    _endpoints: dict[str, Endpoint] | None = None
+
+    objects = PrimaryManager.from_queryset(ShopStateQuerySet)()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("shop")
+        verbose_name_plural = _("shops")
+        constraints = [
+            models.UniqueConstraint(fields=["shop_id", "api_url"], name="neuroon_one_shop_state")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.shop_id} at {self.api_url}"
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The shop's endpoints by their group, read once; made where there are none."""
+        if self._endpoints is None:
+            self._endpoints = self._read_endpoints()
+        if len(self._endpoints) < len(Group.values):
+            rows = [Endpoint(shop=self, group=group) for group in Group.values]
+            Endpoint.objects.bulk_create(rows, ignore_conflicts=True)
+            self._endpoints = self._read_endpoints()
+        return self._endpoints
+
+    def _read_endpoints(self) -> dict[str, Endpoint]:
+        rows = list(Endpoint.objects.filter(shop=self))
+        for row in rows:
+            row.shop = self
+        return {row.group: row for row in rows}
+
+    def endpoint(self, group: str) -> Endpoint:
+        """Return the endpoint of a group."""
+        return self.endpoints[group]
+
+    @property
+    def known_route(self) -> Route | None:
+        """The route that products go by, None as long as it is being found (`API.md`, "Products")."""
+        fixed = self.config.PRODUCTS_API
+        known: Any = self.route if fixed == "auto" else fixed
+        return known or None
+
+    def route_found(self, route: Route) -> None:
+        """Remember the route by which a product was accepted."""
+        self.route = route
+        ShopState.objects.set(self.pk, route=route)
+
+    def pauses(self) -> list[Endpoint]:
+        """Return the endpoints that are blocked for a reason."""
+        return [self.endpoints[group] for group in Group.values if self.endpoints[group].reason]
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Read the row anew, and its endpoints when they are asked for."""
+        super().refresh_from_db(*args, **kwargs)
+        self._endpoints = None
