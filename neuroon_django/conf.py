@@ -1,21 +1,50 @@
-"""The `NEUROON_…` settings: one typed property each, read on use, its default beside the read."""
+"""The `NEUROON_…` settings: one descriptor each, which holds default, cleaning, rule and hint.
+
+`ShopConfig` has what belongs to one shop, `Settings` what belongs to the project. Everything is read
+on use and nothing is cached, so `override_settings` works. The system checks walk over the same
+descriptors.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import idna
 from django.conf import settings
-from django.utils.encoding import iri_to_uri
 
-from neuroon_django.api import messages
+from neuroon_django import rules
+from neuroon_django.api.messages import MAX_BATCH
+from neuroon_django.exceptions import ConfigurationError
+from neuroon_django.rules import (
+    PREFIX,
+    Setting,
+    ascii_address,
+    number,
+    one_of,
+    settings_of,
+    up_to,
+    whole,
+)
 
-PREFIX = "NEUROON_"
+__all__ = [
+    "DEFAULT_API_URL",
+    "NAMES",
+    "PREFIX",
+    "VERSION",
+    "Secret",
+    "Settings",
+    "ShopConfig",
+    "ascii_address",
+    "conf",
+]
+
+DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"
 PINNED = re.compile(r"/widget@\d[^/]*/")
 
@@ -34,136 +63,93 @@ class Secret(str):
         return "'sk_…'" if self else "''"
 
 
-def ascii_address(url: str) -> str:
-    """An address as it travels: its host as DNS knows it, the rest percent-encoded."""
-    if url.isascii():
-        return url
-    try:
-        netloc = urlsplit(url).netloc
-        host, colon, port = netloc.partition(":")
-        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
-        return str(iri_to_uri(url.replace(netloc, host + colon + port, 1)))
-    except ValueError:  # a host that cannot be one; the checks tell
-        return url
+def _as_written(value: Any) -> Any:
+    return value
 
 
-class Settings:
-    """What the shop set, or the default. Nothing is cached, so `override_settings` works."""
+def _stripped(value: Any) -> str:
+    return str(value).strip()
 
-    def _get(self, name: str, default: Any = None, *, unset: tuple[Any, ...] = (None, "")) -> Any:
-        """A setting's value; None and an empty text, which environment variables leave, are none."""
-        value = getattr(settings, PREFIX + name, default)
-        return default if value in unset else value
 
-    @property
-    def SHOP_ID(self) -> str:
-        return str(self._get("SHOP_ID", "")).strip()
+def _address(value: Any) -> str:
+    return ascii_address(str(value).rstrip("/"))
 
-    @property
-    def API_KEY(self) -> Secret:
-        return Secret(str(self._get("API_KEY", "")).strip())
 
-    @property
-    def API_URL(self) -> str:
-        return ascii_address(str(self._get("API_URL", DEFAULT_API_URL)).rstrip("/"))
+def _user_agent(shop: ShopConfig) -> str:
+    """Return the app's name and version, with the storefront's host where there is one."""
+    host = urlsplit(shop.STOREFRONT_URL).netloc
+    return f"neuroon-django/{VERSION}" + (f" (+{host})" if host else "")
 
-    @property
-    def STOREFRONT_URL(self) -> str:
-        return ascii_address(str(self._get("STOREFRONT_URL", "")).rstrip("/"))
 
-    @property
-    def PRODUCTS_API(self) -> Literal["auto", "plugin", "shops"]:
-        value: Literal["auto", "plugin", "shops"] = self._get("PRODUCTS_API", "auto")
-        return value
+@dataclass(frozen=True)
+class ShopConfig:
+    """The settings of one shop: each its own value, else the flat `NEUROON_…` setting, else a default.
 
-    @property
-    def BATCH_SIZE(self) -> int:
-        return max(1, min(int(self._get("BATCH_SIZE", messages.MAX_BATCH)), messages.MAX_BATCH))
+    `own` holds the shop's own values by the names below. It is not hashed, since a wrong value may be
+    one that cannot be, and not shown, since it may hold the key.
+    """
 
-    @property
-    def CURRENCY(self) -> str:
-        return str(self._get("CURRENCY", "USD"))
+    alias: str
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
-    @property
-    def LANGUAGE(self) -> str:
-        return str(self._get("LANGUAGE", settings.LANGUAGE_CODE))
-
-    @property
-    def RATE_LIMIT(self) -> float | None:
-        value = self._get("RATE_LIMIT", 100, unset=("",))  # None is a value: unpaced
-        return None if value is None else float(value)
-
-    @property
-    def IN_FLIGHT(self) -> int:
-        return max(1, int(self._get("IN_FLIGHT", 1)))
-
-    @property
-    def DEBOUNCE(self) -> float:
-        return float(self._get("DEBOUNCE", 2))
-
-    @property
-    def TIMEOUT(self) -> float:
-        return float(self._get("TIMEOUT", 60))
-
-    @property
-    def WIDGET_TIMEOUT(self) -> float:
-        return float(self._get("WIDGET_TIMEOUT", 2))
-
-    @property
-    def CACHE(self) -> str:
-        return str(self._get("CACHE", "default"))
-
-    @property
-    def QUEUE(self) -> str | None:
-        value: str | None = self._get("QUEUE")
-        return value
-
-    @property
-    def ENABLED(self) -> bool:
-        return bool(self._get("ENABLED", True))
+    SHOP_ID = Setting("", clean=_stripped, rule=up_to(200), hint='"shop_…", from Neuroon\'s dashboard')
+    API_KEY = Setting(
+        "",
+        clean=lambda value: Secret(_stripped(value)),
+        rule=rules.is_key,
+        hint='"sk_…", from Neuroon\'s dashboard',
+    )
+    API_URL = Setting(
+        DEFAULT_API_URL, clean=_address, rule=rules.is_address, hint='"https://api.neuroon.ai"'
+    )
+    STOREFRONT_URL = Setting("", clean=_address, rule=rules.is_address, hint='"https://mystore.com"')
+    PRODUCTS_API = Setting[Literal["auto", "plugin", "shops"]](
+        "auto",
+        clean=_as_written,
+        rule=one_of("auto", "plugin", "shops"),
+        hint='"auto", "plugin" or "shops"',
+    )
+    BATCH_SIZE = Setting(
+        MAX_BATCH,
+        clean=lambda value: max(1, min(int(value), MAX_BATCH)),
+        rule=whole(1, MAX_BATCH),
+        hint=f"a whole number from 1 to {MAX_BATCH}",
+    )
+    CURRENCY = Setting("USD", clean=str, rule=rules.is_currency, hint='"EUR"')
+    LANGUAGE = Setting(lambda shop: settings.LANGUAGE_CODE, clean=str, rule=rules.is_text, hint='"es"')
+    RATE_LIMIT = Setting(
+        100,
+        clean=lambda value: None if value is None else float(value),
+        rule=number(1, 1_000_000),
+        hint="100, the requests per minute, or None",
+        unset=("",),  # None is a value: unpaced
+    )
+    IN_FLIGHT = Setting(
+        1,
+        clean=lambda value: max(1, int(value)),
+        rule=whole(1, 64),
+        hint="a whole number from 1 to 64",
+    )
+    TIMEOUT = Setting(60, clean=float, rule=number(0.1, 600), hint="60, in seconds, from 0.1 to 600")
+    USER_AGENT = Setting(_user_agent, clean=str, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
+    WIDGET_URL = Setting(
+        "https://cdn.neuroon.ai/widget.js",
+        clean=str,
+        rule=rules.is_script_address,
+        hint='"https://cdn.neuroon.ai/widget.js"',
+    )
+    WIDGET_INTEGRITY = Setting("", clean=str, rule=rules.is_text, hint='"sha384-…"')
+    WIDGET_THEME = Setting(
+        "auto", clean=str, rule=one_of("auto", "light", "dark"), hint='"auto", "light" or "dark"'
+    )
+    WIDGET_POSITION = Setting(
+        "inline", clean=str, rule=one_of("inline", "floating"), hint='"inline" or "floating"'
+    )
 
     @property
-    def AUTO_SYNC(self) -> bool:
-        return bool(self._get("AUTO_SYNC", True))
-
-    @property
-    def KEEP_CLICKS(self) -> timedelta:
-        value = self._get("KEEP_CLICKS", 90)
-        return value if isinstance(value, timedelta) else timedelta(days=float(value))
-
-    @property
-    def USER_AGENT(self) -> str:
-        host = urlsplit(self.STOREFRONT_URL).netloc
-        default = f"neuroon-django/{VERSION}" + (f" (+{host})" if host else "")
-        return str(self._get("USER_AGENT", default))
-
-    @property
-    def WIDGET_URL(self) -> str:
-        return str(self._get("WIDGET_URL", "https://cdn.neuroon.ai/widget.js"))
-
-    @property
-    def WIDGET_INTEGRITY(self) -> str:
-        return str(self._get("WIDGET_INTEGRITY", ""))
-
-    @property
-    def WIDGET_THEME(self) -> str:
-        return str(self._get("WIDGET_THEME", "auto"))
-
-    @property
-    def WIDGET_POSITION(self) -> str:
-        return str(self._get("WIDGET_POSITION", "inline"))
-
-    alias = "default"
-
-    @property
-    def CONTEXT(self) -> str:
-        return str(self._get("CONTEXT", ""))
-
-    def shop(self, alias: str = "default") -> Settings:
-        return self
-
-    def shops(self) -> dict[str, Settings]:
-        return {"default": self}
+    def can_send(self) -> bool:
+        """Whether requests may be made at all: switched on, with a shop id and a key."""
+        return conf.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY)
 
     @property
     def integrity(self) -> str:
@@ -173,17 +159,12 @@ class Settings:
         return "" if theirs and not PINNED.match(parts.path) else self.WIDGET_INTEGRITY
 
     @property
-    def can_send(self) -> bool:
-        """Whether requests may be made at all: switched on, with a shop id and a key."""
-        return self.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY)
-
-    @property
     def key_fingerprint(self) -> str:
-        """Tells one key from another without being one: 16 hex digits."""
+        """The 16 hex digits that tell one key from another without being one."""
         return hashlib.sha256(b"neuroon-django:" + self.API_KEY.encode()).hexdigest()[:16]
 
     def client_options(self, **changes: Any) -> dict[str, Any]:
-        """The arguments of `client.Client`, with some of them changed."""
+        """Return the arguments of `api.Client` for this shop, with some of them changed."""
         return {
             "api_url": self.API_URL,
             "shop_id": self.SHOP_ID,
@@ -195,8 +176,54 @@ class Settings:
         } | changes
 
 
-ShopConfig = Settings
+# A flat read such as `conf.SHOP_ID` belongs to the shop "default".
+class Settings(ShopConfig):
+    """The settings of the project, and its shops."""
 
-NAMES = tuple(name for name in vars(Settings) if name.isupper())
+    DEBOUNCE = Setting(2, clean=float, rule=number(0, 3600), hint="2, in seconds, from 0 to 3600")
+    WIDGET_TIMEOUT = Setting(2, clean=float, rule=number(0.1, 60), hint="2, in seconds, from 0.1 to 60")
+    CACHE = Setting(
+        "default",
+        clean=str,
+        rule=lambda value: rules.is_text(value) and value in settings.CACHES,
+        hint="a name in CACHES",
+    )
+    QUEUE = Setting[str | None](
+        None,
+        clean=_as_written,
+        rule=rules.is_text,
+        hint='"neuroon", the name of a Celery queue, or None',
+    )
+    ENABLED = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
+    AUTO_SYNC = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
+    KEEP_CLICKS = Setting(
+        90,
+        clean=lambda value: value if isinstance(value, timedelta) else timedelta(days=float(value)),
+        rule=rules.is_age,
+        hint="90, in days, or a timedelta, of ten years at most",
+    )
+    CONTEXT = Setting(
+        "",
+        clean=str,
+        rule=rules.is_text,
+        hint='"shop.scopes.everything", the dotted path of a context manager, or None',
+    )
+
+    def __init__(self) -> None:
+        super().__init__(DEFAULT_ALIAS)
+
+    def shops(self) -> dict[str, ShopConfig]:
+        """Return the project's shops by alias."""
+        return {DEFAULT_ALIAS: ShopConfig(DEFAULT_ALIAS)}
+
+    def shop(self, alias: str = DEFAULT_ALIAS) -> ShopConfig:
+        """Return one shop's settings; an alias that is none raises `ConfigurationError`."""
+        shops = self.shops()
+        if alias not in shops:
+            raise ConfigurationError(f'No shop is called "{alias}". There are: {", ".join(shops)}.')
+        return shops[alias]
+
+
+NAMES = (*settings_of(ShopConfig), *settings_of(Settings))
 
 conf = Settings()

@@ -8,43 +8,52 @@ from difflib import get_close_matches
 from math import inf
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, register
 from django.core.exceptions import EmptyResultSet
 from django.db.models import CharField, Model, TextField
 from django.utils.connection import ConnectionDoesNotExist
-from django.utils.translation import gettext as _
 
-from neuroon_django.checks.names import LISTS, error, how_to_say, misspelt, own_names, required
+from neuroon_django.checks.names import (
+    LISTS,
+    error,
+    how_to_write,
+    misspelt,
+    own_names,
+    required,
+    warning,
+)
 from neuroon_django.checks.together import together
 from neuroon_django.feeds import Feed, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.models import SyncedProduct
 
-USUAL = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call their fields
+USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call their fields
 
 
 @register("neuroon")
 def check_feeds(**kwargs: Any) -> list[CheckMessage]:
-    """Every registered feed, and all of them together."""
-    found = [message for feed in registry.feeds.values() for message in _feed(feed)]
-    return [*found, *together()]
+    """Check every registered feed, and all of them together."""
+    messages = [message for feed in registry.feeds.values() for message in _feed(feed)]
+    return [*messages, *together()]
 
 
 def _feed(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """Check one feed; its queryset is only compiled where its paths are right."""
     try:
-        known = _annotations(feed)
+        annotations = _annotations(feed)
     except Exception as raised:
-        yield error(
-            feed,
-            "neuroon.E004",
-            _("get_queryset() raises %s") % f"{type(raised).__name__}: {raised}",
-            _("It must work at start-up, without a query."),
-        )
+        message = f"get_queryset() raises {type(raised).__name__}: {raised}"
+        yield error(feed, "neuroon.E004", message, "It must work at start-up, without a query.")
         return
-    found = [*_lookups(feed, known), *_lists(feed), *_relations(feed), *misspelt(feed)]
-    yield from found
-    if not any(message.is_serious() for message in found):
-        yield from _workable(feed)
+    declared = [
+        *_lookups(feed, annotations),
+        *_lists(feed),
+        *_dependencies(feed),
+        *misspelt(feed),
+    ]
+    yield from declared
+    if not any(message.is_serious() for message in declared):
+        yield from _queryset(feed)
     yield from _unfollowed(feed)
     yield from _ignored(feed)
     yield from _key(feed)
@@ -52,12 +61,13 @@ def _feed(feed: Feed[Any]) -> Iterator[CheckMessage]:
 
 
 def _annotations(feed: Feed[Any]) -> set[str]:
+    """Return the names that the feed's queryset adds to the model's fields."""
     query = feed.get_queryset().query
     return {*query.annotations, *query.extra_select}
 
 
-def _workable(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """What runs do with the queryset, compiled without a query."""
+def _queryset(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """Compile what runs do with the queryset, without a query."""
     try:
         with suppress(EmptyResultSet, ConnectionDoesNotExist):
             rows = feed.related().filter(pk__in=[None]).order_by("pk")
@@ -66,144 +76,144 @@ def _workable(feed: Feed[Any]) -> Iterator[CheckMessage]:
         yield error(
             feed,
             "neuroon.E004",
-            _("get_queryset() cannot be filtered and joined: %s")
-            % f"{type(raised).__name__}: {raised}",
-            _("Return one without slices, unions, and only() or defer() of what the feed reads."),
+            f"get_queryset() cannot be filtered and joined: {type(raised).__name__}: {raised}",
+            "Return one without slices, unions, and only() or defer() of what the feed reads.",
         )
 
 
 def _unfollowed(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """Lookups over what is a relation, but none that can be joined: a generic foreign key, say."""
+    """Report lookups over a relation that cannot be joined, such as a generic foreign key."""
     own = feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
     prefetched = {getattr(lookup, "prefetch_to", lookup) for lookup in own}
     for entry in feed.plan.values():
         hops, rest = walk(feed.model, entry.path)
         end = hops[-1].target if hops else feed.model
-        relations = [field.name for field in end._meta.get_fields() if field.is_relation]
-        if len(rest) > 1 and rest[0] in relations and not (rest[0] in prefetched and not hops):
-            told = {"feed": type(feed).__name__, "path": entry.path, "part": rest[0]}
-            yield Warning(
-                _('%(feed)s: "%(path)s" takes a query per product, and "%(part)s" is not watched.')
-                % told,
-                hint=_("Prefetch it in get_queryset(), and call mark_changed() where it changes."),
-                obj=feed.model,
-                id="neuroon.W015",
+        if len(rest) < 2 or rest[0] not in _relations_of(end):
+            continue
+        if hops or rest[0] not in prefetched:
+            yield warning(
+                feed,
+                "neuroon.W015",
+                f'"{entry.path}" takes a query per product, and "{rest[0]}" is not watched',
+                "Prefetch it in get_queryset(), and call mark_changed() where it changes.",
             )
 
 
-def _lookups(feed: Feed[Any], known: set[str]) -> Iterator[CheckMessage]:
+def _lookups(feed: Feed[Any], annotations: set[str]) -> Iterator[CheckMessage]:
+    """Report lookups that lead nowhere."""
     for name, entry in feed.plan.items():
-        missing = _missing(feed.model, entry.path, known) if entry.kind == "lookup" else None
-        if missing is None:
+        dead_end = _dead_end(feed.model, entry.path, annotations) if entry.kind == "lookup" else None
+        if dead_end is None:
             continue
-        part, model = missing
-        near = get_close_matches(part, _names(model) + ([*known] if model is feed.model else []), 1)
+        model, part = dead_end
+        names = _names_of(model) + ([*annotations] if model is feed.model else [])
         yield error(
             feed,
             "neuroon.E005",
-            _('%(name)s = "%(path)s": %(model)s has no "%(part)s"')
-            % {"name": name, "path": entry.path, "model": model.__name__, "part": part},
-            _written(name, entry.path, near) if name in own_names(feed) else _unwritten(feed, name),
+            f'{name} = "{entry.path}": {model.__name__} has no "{part}"',
+            _correction(name, entry.path, get_close_matches(part, names, 1))
+            if name in own_names(feed)
+            else _instead_of_default(feed, name),
         )
 
 
-def _written(name: str, path: str, near: list[str]) -> str:
-    constant = _('For a constant, type %(name)s = Value("%(value)s").') % {"name": name, "value": path}
-    return " ".join([_("Did you mean %s?") % near[0], constant]) if near else constant
+def _correction(name: str, path: str, near: list[str]) -> str:
+    """Return what to type for an entry that the shop wrote."""
+    constant = f'For a constant, type {name} = Value("{path}").'
+    return f"Did you mean {near[0]}? {constant}" if near else constant
 
 
-def _unwritten(feed: Feed[Any], name: str) -> str:
-    """What to type where a default, which the feed did not write, is not on the model."""
-    likely = _likely(feed.model, name)
-    if not likely:
-        return how_to_say(name)
-    told = _('Say what %(name)s is, such as %(name)s = "%(field)s", or a method def %(name)s(self, …).')
-    return told % {"name": name, "field": likely}
+def _instead_of_default(feed: Feed[Any], name: str) -> str:
+    """Return what to type where a default, which the shop did not write, is not on the model."""
+    field = _likely_field(feed.model, name)
+    if not field:
+        return how_to_write(name)
+    return f'Say what {name} is, such as {name} = "{field}", or a method def {name}(self, …).'
 
 
-def _likely(model: type[Model], name: str) -> str:
-    """A field that may well hold it: one that people call so, or one of a similar name."""
+def _likely_field(model: type[Model], name: str) -> str:
+    """Return a field that people call so, or one of a similar name, or ""."""
     fields = [f.name for f in model._meta.get_fields() if f.concrete and not f.is_relation]
-    usual = [field for field in USUAL.get(name, ()) if field in fields]
+    likely = [field for field in USUAL_FIELDS.get(name, ()) if field in fields]
     if name != "url":  # an image has one, too
-        usual += [field for field in fields if name in field.split("_")]
-        usual += get_close_matches(name, fields, 1)
-    return next(iter(usual), "")
+        likely += [field for field in fields if name in field.split("_")]
+        likely += get_close_matches(name, fields, 1)
+    return next(iter(likely), "")
 
 
-def _missing(model: type[Model], path: str, known: set[str]) -> tuple[str, type[Model]] | None:
-    """The first part of a path that leads nowhere, and the model that has none such."""
+def _dead_end(model: type[Model], path: str, annotations: set[str]) -> tuple[type[Model], str] | None:
+    """Return the model where a path cannot go on, and the part that it has not; None if it can."""
     hops, rest = walk(model, path)
-    if not rest or (not hops and rest[0] in known):
+    if not rest or (not hops and rest[0] in annotations):
         return None
     end = hops[-1].target if hops else model
-    return None if rest[0] in _names(end) or hasattr(end, rest[0]) else (rest[0], end)
+    return None if rest[0] in _names_of(end) or hasattr(end, rest[0]) else (end, rest[0])
 
 
-def _names(model: type[Model]) -> list[str]:
+def _names_of(model: type[Model]) -> list[str]:
     own = [name for name in vars(model) if not name.startswith("_")]
     return list(dict.fromkeys(["pk", *(field.name for field in model._meta.get_fields()), *own]))
 
 
+def _relations_of(model: type[Model]) -> list[str]:
+    return [field.name for field in model._meta.get_fields() if field.is_relation]
+
+
 def _lists(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """One message for text, where a list is read letter by letter."""
+    """Report a text where a list is meant: it would be read letter by letter."""
     for name in LISTS:
-        if isinstance(value := getattr(feed, name), str):
-            yield error(
-                feed,
-                "neuroon.E010",
-                _('%(name)s is the text "%(value)s"') % {"name": name, "value": value},
-                _('Write a list: %(name)s = ["%(value)s"].') % {"name": name, "value": value},
-            )
+        value = getattr(feed, name)
+        if isinstance(value, str):
+            message = f'{name} is the text "{value}"'
+            yield error(feed, "neuroon.E010", message, f'Write a list: {name} = ["{value}"].')
 
 
-def _relations(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _dependencies(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """Report names in `depends_on` that are no relations."""
     for path in () if isinstance(feed.depends_on, str) else feed.depends_on:
         hops, rest = walk(feed.model, path)
         if not rest:
             continue
         end = hops[-1].target if hops else feed.model
-        relations = [f.name for f in end._meta.get_fields() if f.is_relation]
-        near = get_close_matches(rest[0], relations, 1)
+        near = get_close_matches(rest[0], _relations_of(end), 1)
         yield error(
             feed,
             "neuroon.E006",
-            _('depends_on names "%(path)s": "%(part)s" is no relation of %(model)s')
-            % {"path": path, "part": rest[0], "model": end.__name__},
-            _("Did you mean %s?") % near[0] if near else _("Its own fields need not be named."),
+            f'depends_on names "{path}": "{rest[0]}" is no relation of {end.__name__}',
+            f"Did you mean {near[0]}?" if near else "Its own fields need not be named.",
         )
 
 
 def _ignored(feed: Feed[Any]) -> Iterator[CheckMessage]:
+    """Report names in `ignores` that are no fields."""
     for path in () if isinstance(feed.ignores, str) else feed.ignores:
-        relation, _sep, name = path.rpartition("__")
+        relation, _, name = path.rpartition("__")
         hops, rest = walk(feed.model, relation)
         end = hops[-1].target if hops else feed.model
         if not rest and (is_column(end, name) or hop(end, name)):
             continue
         part = rest[0] if rest else name
-        fields = [f.name for f in end._meta.get_fields() if f.is_relation or not rest]
+        fields = [field.name for field in end._meta.get_fields() if field.is_relation or not rest]
         near = get_close_matches(part, fields, 1)
-        yield Warning(
-            _('%(feed)s: ignores names "%(path)s", but %(model)s has no "%(part)s".')
-            % {"feed": type(feed).__name__, "path": path, "model": end.__name__, "part": part},
-            hint=_("Did you mean %s?") % near[0] if near else _("Remove it."),
-            obj=feed.model,
-            id="neuroon.W014",
+        yield warning(
+            feed,
+            "neuroon.W014",
+            f'ignores names "{path}", but {end.__name__} has no "{part}"',
+            f"Did you mean {near[0]}?" if near else "Remove it.",
         )
 
 
 def _key(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """A row is named by its object's key, which therefore has to fit."""
+    """Report a primary key that may not fit the column which changes are recorded by."""
     key: Any = feed.model._meta.pk
     while key.is_relation:
         key = key.target_field
     most = SyncedProduct._meta.get_field("object_pk").max_length or 0
     if isinstance(key, CharField | TextField) and (key.max_length or inf) > most:
+        model = feed.model.__name__
         yield error(
             feed,
             "neuroon.E009",
-            _("the primary key of %(model)s, %(key)s, may be longer than %(most)s characters")
-            % {"model": feed.model.__name__, "key": key.name, "most": most},
-            _("Give it max_length=%s or less: changes are recorded by it.") % most,
+            f"the primary key of {model}, {key.name}, may be longer than {most} characters",
+            f"Give it max_length={most} or less: changes are recorded by it.",
         )

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.db.models import Value
-from django.utils.translation import gettext as _
 
 from neuroon_django.feeds import Feed, OrderFeed, ProductFeed
 
@@ -21,69 +20,79 @@ LISTS = ("depends_on", "ignores")
 OVERRIDDEN = (*LISTS, "get_queryset", "extra", "lines")
 # What shops write for an entry that is called something else.
 USUAL_ENTRIES = {
-    "category": ["categories"],
-    "image": ["image_url"],
-    "stock": ["stock_quantity"],
-    "quantity": ["stock_quantity"],
-    "sale": ["sale_price"],
+    "category": "categories",
+    "image": "image_url",
+    "stock": "stock_quantity",
+    "quantity": "stock_quantity",
+    "sale": "sale_price",
 }
 
 
 def error(feed: Feed[Any], id: str, message: str, hint: str) -> Error:
-    """A message about one feed."""
+    """Return an error about one feed, which its message begins with."""
     return Error(f"{type(feed).__name__}: {message}.", hint=hint, obj=feed.model, id=id)
 
 
-def how_to_say(name: str) -> str:
-    """What to type for an entry."""
-    return _('Write %(name)s = "…", a lookup, or a method def %(name)s(self, …).') % {"name": name}
+def warning(feed: Feed[Any], id: str, message: str, hint: str) -> Warning:
+    """Return a warning about one feed, which its message begins with."""
+    return Warning(f"{type(feed).__name__}: {message}.", hint=hint, obj=feed.model, id=id)
+
+
+def how_to_write(name: str) -> str:
+    """Return what to type for an entry."""
+    return f'Write {name} = "…", a lookup, or a method def {name}(self, …).'
+
+
+def base_of(feed: Feed[Any]) -> type[ProductFeed[Any]] | type[OrderFeed[Any]]:
+    """Return the app's own class that a feed is a subclass of."""
+    return ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
 
 
 def own_names(feed: Feed[Any]) -> list[str]:
-    """What the shop's own classes write."""
-    base = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    own = [n for c in type(feed).__mro__ if c not in base.__mro__ for n in vars(c)]
-    return list(dict.fromkeys(own))
+    """Return the names that the shop's own classes write, each once."""
+    app_classes = base_of(feed).__mro__
+    shop_classes = [cls for cls in type(feed).__mro__ if cls not in app_classes]
+    return list(dict.fromkeys(name for cls in shop_classes for name in vars(cls)))
 
 
 def required(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """Entries without which nothing can be sent."""
-    kind = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    missing = [name for name in REQUIRED[kind] if getattr(feed, name, None) is None]
+    """Report missing entries without which nothing can be sent."""
+    missing = [name for name in REQUIRED[base_of(feed)] if getattr(feed, name, None) is None]
     if isinstance(feed, OrderFeed) and type(feed).lines is OrderFeed.lines:
         missing.append("lines")
     for name in missing:
-        yield error(
-            feed,
-            "neuroon.E007",
-            _("it does not say what %s is") % name,
-            how_to_say(name),
-        )
+        yield error(feed, "neuroon.E007", f"it does not say what {name} is", how_to_write(name))
 
 
 def misspelt(feed: Feed[Any]) -> Iterator[CheckMessage]:
-    """Names that nobody reads, and names of the app's own that break it."""
-    base = ProductFeed if isinstance(feed, ProductFeed) else OrderFeed
-    right = [*base.entries, *OVERRIDDEN]
-    ours = {name for name in [*dir(base), "model", "label"] if name[0] != "_"} - {*right}
-    own = own_names(feed)
-    for name in own:
-        if name in ours and not (name == "model" and getattr_static(type(feed), name) is feed.model):
-            yield error(
-                feed,
-                "neuroon.E011",
-                _("%s is a name that the app uses itself") % name,
-                _("Give it another name."),
-            )
-            continue
-        stands = getattr_static(feed, name)  # a property is not to be run
-        is_entry = isinstance(stands, str | Value)
-        usual = [n for n in USUAL_ENTRIES.get(name, []) if is_entry and n in right]
-        near = usual or get_close_matches(name, right, 1, cutoff=0.8)
-        if near and name not in right and not name.startswith("_") and near[0] not in own:
-            yield Warning(
-                _("%(feed)s: nobody reads %(name)s.") % {"feed": type(feed).__name__, "name": name},
-                hint=_("Did you mean %s?") % near[0],
-                obj=feed.model,
-                id="neuroon.W012",
-            )
+    """Report names that hide one of the app's own, and names that look like an entry but are none."""
+    readable = [*base_of(feed).entries, *OVERRIDDEN]
+    reserved = _reserved(feed) - {*readable}
+    for name in own_names(feed):
+        if name in reserved:
+            message = f"{name} is a name that the app uses itself"
+            yield error(feed, "neuroon.E011", message, "Give it another name.")
+        elif name not in readable and not name.startswith("_"):
+            yield from _unread(feed, name, readable)
+
+
+def _reserved(feed: Feed[Any]) -> set[str]:
+    """Return the public names of the app's own class; a shop may repeat the model that it registers."""
+    names = {name for name in [*dir(base_of(feed)), "model", "label"] if not name.startswith("_")}
+    repeats_model = getattr_static(type(feed), "model", None) is feed.model
+    return names - {"model"} if repeats_model else names
+
+
+def _unread(feed: Feed[Any], name: str, readable: list[str]) -> Iterator[CheckMessage]:
+    """Report a name that nobody reads where an entry of a similar name is not written."""
+    meant = _usual_entry(feed, name)
+    if meant not in readable:
+        meant = next(iter(get_close_matches(name, readable, 1, cutoff=0.8)), "")
+    if meant and meant not in own_names(feed):
+        yield warning(feed, "neuroon.W012", f"nobody reads {name}", f"Did you mean {meant}?")
+
+
+def _usual_entry(feed: Feed[Any], name: str) -> str:
+    """Return the entry that shops often call so, or ""; a method of that name is the shop's own."""
+    declared = getattr_static(feed, name)  # a property is not to be run
+    return USUAL_ENTRIES.get(name, "") if isinstance(declared, str | Value) else ""

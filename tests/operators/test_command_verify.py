@@ -405,8 +405,8 @@ def test_in_spanish(neuroon, settings):
     with translation.override("es"):
         lines, failed = failing()
     assert lines == [
-        "fallo    ajustes  NEUROON_IN_FLIGHT es 0, que no es un valor válido. (neuroon.E001)",
-        "                  → Póngale un número entero de 1 a 64.",
+        "fallo    ajustes  NEUROON_IN_FLIGHT is 0, which is no value for it. (neuroon.E001)",
+        "                  → Set it to a whole number from 1 to 64.",
     ]
     assert str(failed) == "Ha fallado: ajustes"
 

@@ -1,13 +1,35 @@
-"""What a setting is where it is not set."""
+"""Settings: what each is where it is not set, how it is cleaned, and which shop it belongs to."""
 
 from __future__ import annotations
+
+from datetime import timedelta
+from pprint import pformat
 
 import pytest
 
 from neuroon_django.checks import check_settings
-from neuroon_django.conf import NAMES, PREFIX, conf
+from neuroon_django.conf import NAMES, PREFIX, VERSION, Settings, ShopConfig, conf
+from neuroon_django.exceptions import ConfigurationError
+from neuroon_django.rules import settings_of
 
+DECLARED = settings_of(ShopConfig) | settings_of(Settings)
+KEY = "sk_fedcba9876543210"
 VALUES = {(name, value) for name in NAMES for value in (None, "")} - {("RATE_LIMIT", None)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_has_a_default_a_rule_and_a_hint(name):
+    setting = DECLARED[name]
+    default = setting.default(conf.shop()) if callable(setting.default) else setting.default
+    assert default in setting.unset or setting.rule(default)
+    assert setting.rule(object()) is False
+    assert setting.hint
+    assert setting.flat == PREFIX + name
+
+
+def test_every_setting_is_declared_once():
+    assert sorted(DECLARED) == sorted(NAMES)
+    assert not settings_of(ShopConfig).keys() & settings_of(Settings).keys()
 
 
 @pytest.mark.parametrize(("name", "value"), sorted(VALUES, key=repr))
@@ -50,3 +72,96 @@ def test_white_space_around_the_shop_id_and_the_key_is_none_of_theirs(settings):
 def test_no_rate_limit_is_unpaced(settings):
     settings.NEUROON_RATE_LIMIT = None
     assert conf.RATE_LIMIT is None
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("BATCH_SIZE", 0, 1),
+        ("BATCH_SIZE", "7", 7),
+        ("BATCH_SIZE", 500, 100),
+        ("IN_FLIGHT", 0, 1),
+        ("RATE_LIMIT", "30", 30.0),
+        ("TIMEOUT", "5", 5.0),
+        ("CURRENCY", "GBP", "GBP"),
+        ("ENABLED", 0, False),
+        ("KEEP_CLICKS", 1.5, timedelta(hours=36)),
+        ("KEEP_CLICKS", timedelta(hours=1), timedelta(hours=1)),
+        ("QUEUE", "neuroon", "neuroon"),
+        ("CONTEXT", "shop.scopes.everything", "shop.scopes.everything"),
+    ],
+)
+def test_a_value_is_cleaned(settings, name, written, read):
+    setattr(settings, PREFIX + name, written)
+    assert getattr(conf, name) == read
+
+
+def test_a_shops_own_value_comes_before_the_flat_one_and_the_default(settings):
+    shop = ShopConfig("uk", {"CURRENCY": "GBP", "TIMEOUT": "5", "API_URL": "https://müller.de/"})
+    settings.NEUROON_CURRENCY, settings.NEUROON_BATCH_SIZE = "EUR", 7
+    assert (shop.CURRENCY, shop.BATCH_SIZE, shop.IN_FLIGHT) == ("GBP", 7, 1)
+    assert (shop.TIMEOUT, shop.API_URL) == (5.0, "https://xn--mller-kva.de")
+    settings.NEUROON_BATCH_SIZE = 8
+    assert shop.BATCH_SIZE == 8
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_a_shops_own_value_that_is_not_set_is_the_flat_one(settings, unset):
+    settings.NEUROON_CURRENCY, settings.NEUROON_RATE_LIMIT = "EUR", 50
+    shop = ShopConfig("uk", dict.fromkeys(settings_of(ShopConfig), unset))
+    assert shop.CURRENCY == "EUR"
+    assert (None if unset is None else 50) == shop.RATE_LIMIT
+
+
+def test_a_shops_user_agent_names_its_storefront():
+    shop = ShopConfig("uk", {"STOREFRONT_URL": "https://mystore.uk"})
+    assert f"neuroon-django/{VERSION} (+mystore.uk)" == shop.USER_AGENT
+
+
+def test_a_shop_can_send_with_its_own_key_unless_all_is_off(settings):
+    settings.NEUROON_API_KEY = ""
+    shop = ShopConfig("uk", {"API_KEY": KEY})
+    assert (shop.can_send, conf.can_send) == (True, False)
+    assert shop.key_fingerprint != conf.key_fingerprint
+    settings.NEUROON_ENABLED = False
+    assert not shop.can_send
+
+
+def test_the_arguments_of_a_client_are_the_shops():
+    own = {"SHOP_ID": "shop_uk", "API_KEY": KEY, "STOREFRONT_URL": "https://mystore.uk"}
+    assert ShopConfig("uk", own).client_options(timeout=5) == {
+        "api_url": "http://127.0.0.1:9",
+        "shop_id": "shop_uk",
+        "api_key": KEY,
+        "origin": "https://mystore.uk",
+        "user_agent": f"neuroon-django/{VERSION} (+mystore.uk)",
+        "timeout": 5,
+        "connections": 1,
+    }
+
+
+def test_shops_are_equal_by_alias_and_own_values():
+    shop = ShopConfig("uk", {"SHOP_ID": "a", "API_KEY": [KEY]})
+    same = ShopConfig("uk", {"API_KEY": [KEY], "SHOP_ID": "a"})
+    assert (shop, hash(shop)) == (same, hash(same))
+    assert shop != ShopConfig("uk", {"SHOP_ID": "b"})
+    assert shop != ShopConfig("es", shop.own)
+    assert conf.shop() == conf.shop("default") == ShopConfig("default")
+
+
+def test_law_15_a_shop_never_shows_its_key():
+    shop = ShopConfig("uk", {"API_KEY": KEY})
+    shown = [repr(shop), str(shop), pformat(shop), repr(shop.API_KEY), repr(shop.client_options())]
+    assert KEY not in "".join(shown)
+    assert repr(shop) == "ShopConfig(alias='uk')"
+
+
+def test_the_project_has_one_shop_which_flat_reads_belong_to():
+    assert conf.shops() == {"default": ShopConfig("default")}
+    for name in settings_of(ShopConfig):
+        assert getattr(conf, name) == getattr(conf.shop(), name)
+
+
+def test_an_unknown_alias_says_which_there_are():
+    with pytest.raises(ConfigurationError, match=r'No shop is called "uk"\. There are: default\.'):
+        conf.shop("uk")

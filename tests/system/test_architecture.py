@@ -18,6 +18,7 @@ PACKAGE = ROOT / "neuroon_django"
 RUNGS = [
     {"exceptions", "signals"},
     {"api/messages"},
+    {"rules"},
     {"conf", "clicks"},
     {"api", "querysets"},
     {"models"},

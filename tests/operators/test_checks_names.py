@@ -1,0 +1,102 @@
+"""The checks of the names in a feed's class: missing, misspelt, or the app's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from neuroon_django import OrderFeed, ProductFeed
+from neuroon_django.feeds import registry
+from tests.naming import case
+from tests.operators.checking import REQUIRED, messages
+from tests.shop.models import Order, Product
+from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
+
+pytestmark = pytest.mark.usefixtures("quiet_project")
+
+
+class Empty(CatalogueFeed):
+    price = None
+
+
+class Misspelt(CatalogueFeed):
+    imageurl = "description"
+
+    def skus(self, product):  # a method of the shop's own
+        return []
+
+
+class NoLines(OrderFeed[Order]):
+    order_id = "number"
+
+
+@pytest.mark.parametrize(
+    ("feed", "expected"),
+    [
+        (
+            Empty,
+            [
+                (
+                    "neuroon.E007",
+                    "Empty: it does not say what price is.",
+                    'Write price = "…", a lookup, or a method def price(self, …).',
+                )
+            ],
+        ),
+        (
+            Misspelt,
+            [("neuroon.W012", "Misspelt: nobody reads imageurl.", "Did you mean image_url?")],
+        ),
+        (
+            NoLines,
+            [
+                (
+                    "neuroon.E007",
+                    f"NoLines: it does not say what {name} is.",
+                    f'Write {name} = "…", a lookup, or a method def {name}(self, …).',
+                )
+                for name in ("order_value", "is_paid", "lines")
+            ],
+        ),
+    ],
+)
+def test_entries_that_are_missing_or_misspelt(monkeypatch, feed, expected):
+    model = Order if issubclass(feed, OrderFeed) else Product
+    monkeypatch.setitem(registry.feeds, model._meta.label_lower, feed(model))
+    assert messages() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("category", "title", ("neuroon.W012", "Did you mean categories?")),
+        ("image", "title", ("neuroon.W012", "Did you mean image_url?")),
+        ("stock", "views", ("neuroon.W012", "Did you mean stock_quantity?")),
+        ("quantity", "views", ("neuroon.W012", "Did you mean stock_quantity?")),
+        ("sale", "views", ("neuroon.W012", "Did you mean sale_price?")),
+        ("stock", lambda self, product: 1, None),  # a helper of the shop's own
+        ("related", lambda self, product: None, ("neuroon.E011", "Give it another name.")),
+        ("load", lambda self: None, ("neuroon.E011", "Give it another name.")),
+        ("label", "title", ("neuroon.E011", "Give it another name.")),
+    ],
+    ids=case,
+)
+def test_names_that_nobody_reads_or_the_app_uses(monkeypatch, name, value, expected):
+    feed = type("Feed", (ProductFeed,), REQUIRED | {name: value})
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    assert [(id, hint) for id, _message, hint in messages()] == ([expected] if expected else [])
+
+
+def test_the_shops_properties_are_not_run(monkeypatch):
+    def rates(feed):
+        raise ValueError("relation shop_rate does not exist")
+
+    own = {"rates": property(rates), "model": Product}
+    feed = type("Feed", (ProductFeed,), REQUIRED | own)
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    assert messages() == []
+
+
+def test_what_orders_have_no_entry_for_is_not_advised(monkeypatch):
+    feed = type("Feed", (CheckoutFeed,), {"quantity": "total"})
+    monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
+    assert messages() == []

@@ -1,0 +1,166 @@
+"""The checks of what surrounds the app, and of a deployment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuroon_django.conf import Settings, ShopConfig
+from neuroon_django.feeds import registry
+from neuroon_django.middleware import ClickAttributionMiddleware
+from tests.operators.checking import messages
+from tests.shop.models import Product
+from tests.shop.neuroon import CatalogueFeed
+
+pytestmark = pytest.mark.usefixtures("quiet_project")
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_right_project_hears_nothing():
+    assert messages() == []
+    assert messages(deploy=True) == []
+
+
+def test_no_middleware_keeps_the_clicks(settings):
+    settings.MIDDLEWARE = []
+    assert messages() == [
+        (
+            "neuroon.W006",
+            "An OrderFeed is registered, but no middleware keeps the shoppers' clicks.",
+            'Add "neuroon_django.middleware.ClickAttributionMiddleware" to MIDDLEWARE, '
+            "or call attribute_order().",
+        )
+    ]
+
+
+class Consenting(ClickAttributionMiddleware):
+    """A shop's own."""
+
+
+def test_a_subclass_of_the_middleware_keeps_the_clicks(settings):
+    settings.MIDDLEWARE = [f"{__name__}.nothing", f"{__name__}.messages"]
+    assert [id for id, _message, _hint in messages()] == ["neuroon.W006"]
+    settings.MIDDLEWARE = [f"{__name__}.Consenting"]
+    assert messages() == []
+
+
+def test_switched_off_is_quiet(settings):
+    settings.NEUROON_ENABLED = False
+    settings.NEUROON_API_KEY = ""
+    settings.MIDDLEWARE = []
+    assert messages(deploy=True) == []
+
+
+def test_celery_that_wakes_nobody(settings, celery_config):
+    celery_config.task_always_eager = True
+    assert messages() == [
+        (
+            "neuroon.W007",
+            "Celery runs tasks eagerly: no worker is woken by a change.",
+            "Run neuroon_sync from cron, or set CELERY_TASK_ALWAYS_EAGER = False.",
+        )
+    ]
+    celery_config.task_always_eager = False
+    celery_config.broker_url = None
+    assert messages() == [
+        (
+            "neuroon.W008",
+            "Celery has no broker: no worker is woken by a change.",
+            "Set CELERY_BROKER_URL and import the Celery app in the project's __init__.py "
+            "(from .celery import app), or it is not read; or run neuroon_sync from cron and "
+            "set NEUROON_AUTO_SYNC = False.",
+        )
+    ]
+    settings.NEUROON_AUTO_SYNC = False
+    assert messages() == []
+
+
+def test_deployment(settings, celery_config):
+    settings.NEUROON_API_URL = "http://localhost:8001"
+    settings.NEUROON_STOREFRONT_URL = "http://localhost:8000"
+    del celery_config.beat_schedule["neuroon-flush-products"]
+    assert messages() == []
+    assert messages(deploy=True) == [
+        (
+            "neuroon.W009",
+            "NEUROON_API_URL is http://localhost:8001, which is not the live service.",
+            'Set it to "https://api.neuroon.ai".',
+        ),
+        (
+            "neuroon.W010",
+            "NEUROON_STOREFRONT_URL is 'http://localhost:8000', which shoppers cannot open.",
+            'Set it to "https://mystore.com".',
+        ),
+        (
+            "neuroon.W011",
+            "Celery beat does not run neuroon_django.tasks.flush_products.",
+            "CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("name", ["API_URL", "STOREFRONT_URL"])
+def test_an_address_that_is_none_fails_no_check_of_a_deployment(settings, name):
+    setattr(settings, f"NEUROON_{name}", "https://[")
+    assert "neuroon.E001" in [id for id, _message, _hint in messages(deploy=True)]
+
+
+def test_no_product_feed(monkeypatch):
+    monkeypatch.setattr(registry, "feeds", {})
+    assert messages() == [
+        (
+            "neuroon.W004",
+            "No product feed is registered: nothing reaches Neuroon.",
+            "Write <app>/neuroon.py with a ProductFeed and @register(Product).",
+        )
+    ]
+
+
+class NoCurrency(CatalogueFeed):
+    currency = None
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_no_currency_anywhere(settings, monkeypatch, unset):
+    monkeypatch.setitem(registry.feeds, "shop.product", NoCurrency(Product))
+    assert messages() == []
+    settings.NEUROON_CURRENCY = unset
+    assert messages() == [
+        (
+            "neuroon.W005",
+            "NoCurrency has no currency, and NEUROON_CURRENCY is not set: USD is sent.",
+            'Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
+        )
+    ]
+
+
+def test_several_shops_are_named(settings, monkeypatch):
+    monkeypatch.setitem(registry.feeds, "shop.product", NoCurrency(Product))
+    own = {
+        "es": {"CURRENCY": "EUR", "STOREFRONT_URL": "http://mystore.es"},
+        "uk": {"API_URL": "https://dev-api.neuroon.ai"},
+    }
+    shops = {alias: ShopConfig(alias, values) for alias, values in own.items()}
+    monkeypatch.setattr(Settings, "shops", lambda self: shops)
+    settings.NEUROON_CURRENCY = None
+    assert [message for _id, message, _hint in messages(deploy=True)] == [
+        'Shop "uk": NoCurrency has no currency, and NEUROON_CURRENCY is not set: USD is sent.',
+        "Shop \"es\": NEUROON_STOREFRONT_URL is 'http://mystore.es', which shoppers cannot open.",
+        'Shop "uk": NEUROON_API_URL is https://dev-api.neuroon.ai, which is not the live service.',
+    ]
+
+
+def test_check_really_runs_them():
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "check", "--settings", "tests.settings"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
+    )
+    assert "(neuroon.W008) Celery has no broker" in done.stderr
