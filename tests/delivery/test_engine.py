@@ -18,8 +18,8 @@ from neuroon_django.querysets import DeliveryQuerySet, Lane, delivery
 from neuroon_django.querysets.clock import DbNow, RawIn
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
+from tests.factories import make_product
 from tests.shop.models import Product
-from tests.system.test_flow import make_product
 from tests.threads import elsewhere
 
 STUMBLE = Fault("status", status=500)

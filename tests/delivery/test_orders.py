@@ -24,29 +24,10 @@ from neuroon_django.delivery import order_fold as orders
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.entries import Entry
 from neuroon_django.models import Change, Conversion, ShopState
+from tests.factories import COOKIE, pay, place
 from tests.shop.models import Brand, Order, OrderLine, Product, StockRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-COOKIE = '{"A":"search-1"}'
-
-
-def place(number: str = "1001", cookie: str = COOKIE, sku: str = "A", **values: Any) -> Order:
-    """A checkout: the order in the shopper's request, its lines after it."""
-    product = Product.objects.filter(sku=sku).first() or Product.objects.create(sku=sku, title=sku)
-    token = clicks.current.set(cookie)
-    try:
-        order = Order.objects.create(number=number, **{"total": Decimal("20"), **values})
-    finally:
-        clicks.current.reset(token)
-    order.lines.create(product=product, quantity=2, total=Decimal("20"))
-    return order
-
-
-def pay(order: Order) -> None:
-    """A payment provider's webhook: no cookie of the shopper's."""
-    order.status = "paid"
-    order.save()
 
 
 def states() -> list[str]:

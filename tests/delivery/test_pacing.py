@@ -12,7 +12,7 @@ from neuroon_django.delivery import ProductRun
 from neuroon_django.models import ShopState
 from neuroon_django.models.gates import PACE
 from neuroon_django.querysets.clock import later
-from tests.system.test_flow import make_product
+from tests.factories import make_product
 from tests.threads import side_by_side
 
 pytestmark = pytest.mark.django_db(transaction=True)

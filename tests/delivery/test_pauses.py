@@ -12,9 +12,9 @@ from neuroon_django.models import ShopState, SyncedProduct, gates
 from neuroon_django.querysets import GROUPS
 from neuroon_django.querysets.shops import NEAR
 from neuroon_django.testing import Sandbox
+from tests.factories import make_product
 from tests.naming import case
 from tests.shop.models import Product
-from tests.system.test_flow import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,8 @@ from django.db.models import Value
 from neuroon_django import mark_changed
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.testing import assert_feed_queries, neuroon_outbox
-from tests.shop.models import Brand, Maker, Product, StockRecord
+from tests.factories import make_product
+from tests.shop.models import Brand, Maker, Product
 from tests.shop.neuroon import CatalogueFeed
 
 
@@ -18,12 +19,6 @@ from tests.shop.neuroon import CatalogueFeed
 def _off(settings) -> None:
     """As a shop would run its tests."""
     settings.NEUROON_ENABLED = False
-
-
-def make_product(sku: str, **values: object) -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
-    StockRecord.objects.create(product=product, price=Decimal("10"))
-    return product
 
 
 @pytest.mark.django_db

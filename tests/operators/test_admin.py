@@ -24,7 +24,7 @@ from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.operations.status import status_of
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.operators.test_command_sync import make_product
+from tests.factories import make_product
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,8 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from tests.operators.test_command_sync import make_product, neuroon_sync, summary
+from tests.factories import make_product
+from tests.operators.test_command_sync import neuroon_sync, summary
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)

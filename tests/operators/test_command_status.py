@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
 from neuroon_django.models import Change, ShopState
-from tests.operators.test_command_sync import make_product
+from tests.factories import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from neuroon_django import clicks
 from neuroon_django.delivery import fold_all
 from neuroon_django.delivery import run as run_module
 from neuroon_django.feeds import registry
 from neuroon_django.management import sending
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
+from tests.factories import make_order, make_product
 from tests.shop.models import Order, Product, StockRecord
 from tests.shop.neuroon import CheckoutFeed
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def make_product(sku: str, price: str | None = "10.00", **values: object) -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
-    if price is not None:
-        StockRecord.objects.create(product=product, price=Decimal(price))
-    return product
-
-
-def make_order(number: str, product: Product, total: str = "20") -> Order:
-    """A paid order of one line, that a search led to."""
-    token = clicks.current.set(f'{{"{product.sku}": "search-1"}}')
-    try:
-        order = Order.objects.create(number=number, total=Decimal(total), status="paid")
-        order.lines.create(product=product, quantity=2, total=Decimal("20"))
-    finally:
-        clicks.current.reset(token)
-    return order
 
 
 def neuroon_sync(*options: str) -> str:
@@ -277,7 +258,7 @@ def test_dry_run_prints_what_orders_would_report(neuroon):
     nothing = "Nothing was sent. To send: 0, to delete: 0, kept back: 0.\n"
     report = (
         '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":[{"productId":"A",'
-        '"searchLogId":"search-1","quantity":2,"lineTotal":20.00}]}'
+        '"searchLogId":"search-1","quantity":1,"lineTotal":20.00}]}'
     )
     kept = "keep back Order 1002: order value: -1.00 is negative\n"
     told = f"send Order 1001: {report}\n{kept}"

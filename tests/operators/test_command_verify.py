@@ -23,8 +23,9 @@ from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState
 from neuroon_django.operations import steps
+from tests.factories import make_order, make_product
 from tests.operators.test_command_sync import neuroon_sync
-from tests.shop.models import Order, Product, StockRecord
+from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,12 +36,6 @@ NO_CELERY = "no Celery broker is configured, or tasks are eager: nobody is woken
 @pytest.fixture(autouse=True)
 def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
-
-
-def make_product(sku: str = "A-1") -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}")
-    StockRecord.objects.create(product=product, price=Decimal("10"))
-    return product
 
 
 def neuroon_verify(*options: str, **kwargs: object) -> str:
@@ -310,18 +305,11 @@ def test_what_the_hints_of_a_feed_say_to_run_does_mend_it(neuroon, monkeypatch):
     assert list(neuroon.products) == ["A-1"]
 
 
-def make_order(number: str, *products: Product | None, status: str = "paid") -> Order:
-    order = Order.objects.create(number=number, total=Decimal("20"), status=status)
-    for product in products:
-        order.lines.create(product=product, quantity=1, total=Decimal("20"))
-    return order
-
-
 def test_the_latest_paid_order_is_built_as_if_a_search_had_led_to_it(neuroon):
     product = make_product()
-    make_order("1000", product)
-    order = make_order("1001", product, None)
-    make_order("1002", status="new")  # a cart
+    make_order("1000", product, searched=False)
+    order = make_order("1001", product, None, searched=False)
+    make_order("1002", status="new", searched=False)  # a cart
     lines = neuroon_verify(verbosity=2).splitlines()
     body = (
         '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":'
@@ -356,7 +344,7 @@ class BrokenValue(CheckoutFeed):
     ],
 )
 def test_an_order_feed_that_cannot_say_what_is_asked(neuroon, monkeypatch, feed, reason):
-    order = make_order("1001", make_product())
+    order = make_order("1001", make_product(), searched=False)
     monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
     name = feed.__name__
     assert neuroon_verify().splitlines()[2:4] == [
@@ -368,7 +356,7 @@ def test_an_order_feed_that_cannot_say_what_is_asked(neuroon, monkeypatch, feed,
 
 def test_an_order_of_which_no_line_is_reported(neuroon):
     make_product()
-    order = make_order("1001", None)
+    order = make_order("1001", None, searched=False)
     assert neuroon_verify().splitlines()[2:4] == [
         f"warning  feeds    CheckoutFeed: no line of order {order.pk} is reported",
         "                  → lines() must yield ConversionLine with a product of a feed and a "

@@ -22,11 +22,11 @@ from django.urls import include, path
 from neuroon_django import attribute_order, clicks
 from neuroon_django.middleware import ClickAttributionMiddleware
 from neuroon_django.models import Change, Conversion
+from tests.factories import COOKIE
 from tests.shop.models import Order, Product
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
-COOKIE = '{"A":"search-1"}'
 ours = "neuroon_django.middleware.ClickAttributionMiddleware"
 
 

@@ -11,8 +11,8 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import muted
-from neuroon_django.models import Change
 from neuroon_django.recording.receivers import receivers
+from tests.factories import recorded
 from tests.feeds_in_use import item_feed
 from tests.shop.models import (
     Category,
@@ -32,13 +32,6 @@ from tests.shop.models import (
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def recorded() -> list[tuple[str, str]]:
-    """The change rows, taken off."""
-    rows = list(Change.objects.order_by("pk").values_list("model", "object_pk"))
-    Change.objects.all().delete()
-    return rows
 
 
 def statements(action) -> list[str]:

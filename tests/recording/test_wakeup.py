@@ -17,8 +17,8 @@ from django.db import transaction
 from neuroon_django.recording import wakeup
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, Publisher, wake_after_commit
 from tests import services
+from tests.factories import make_product
 from tests.shop.models import Order
-from tests.system.test_flow import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

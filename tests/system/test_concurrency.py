@@ -14,8 +14,8 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery import ProductRun, fold_all
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.querysets import Lane
+from tests.factories import make_product
 from tests.shop.models import Order, Product
-from tests.system.test_flow import make_product
 from tests.threads import PATIENCE, elsewhere, side_by_side
 
 pytestmark = pytest.mark.django_db(transaction=True)

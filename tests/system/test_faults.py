@@ -19,8 +19,8 @@ from neuroon_django.querysets import GROUPS
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
 from neuroon_django.widget import refresh_token
+from tests.factories import make_product
 from tests.shop.models import Order, Product
-from tests.system.test_flow import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

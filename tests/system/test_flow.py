@@ -9,16 +9,10 @@ from django.db import transaction
 
 from neuroon_django import clicks
 from neuroon_django.models import Change, Conversion, SyncedProduct
-from tests.shop.models import Brand, Category, Order, Product, StockRecord
+from tests.factories import make_product
+from tests.shop.models import Brand, Category, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def make_product(sku: str = "A-1", price: str | None = "10.00", **values: object) -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
-    if price is not None:
-        StockRecord.objects.create(product=product, price=Decimal(price))
-    return product
 
 
 def test_a_saved_product_reaches_neuroon(neuroon, flush):

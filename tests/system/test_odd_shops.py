@@ -21,8 +21,8 @@ from neuroon_django.feeds import registry
 from neuroon_django.feeds.products import MANY
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.operations import steps
+from tests.factories import recorded
 from tests.feeds_in_use import item_feed
-from tests.recording.test_receivers import recorded
 from tests.shop.models import (
     Batch,
     Coded,

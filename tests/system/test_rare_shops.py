@@ -21,10 +21,9 @@ from neuroon_django.delivery import ConversionRun, fold_all
 from neuroon_django.delivery import run as running
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from tests.delivery.test_orders import COOKIE, pay, place
+from tests.factories import COOKIE, make_product, pay, place
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Brand, Gadget, Order, OrderLine, Product
-from tests.system.test_flow import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

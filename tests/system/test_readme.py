@@ -11,8 +11,8 @@ from django.test import override_settings
 
 from neuroon_django import conf as conf_module
 from neuroon_django.conf import NAMES, PREFIX, Settings
+from tests.factories import make_product
 from tests.shop.models import Order
-from tests.system.test_flow import make_product
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.template import engines
 
 from neuroon_django.models import Change, SyncedProduct
+from tests.factories import make_product
 from tests.shop.models import Order, Product
-from tests.system.test_flow import make_product
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,8 +19,8 @@ from django.db import connection
 
 from neuroon_django import attribute_order, clicks
 from neuroon_django.models import Conversion, SyncedProduct
+from tests.factories import make_product
 from tests.shop.models import Order, Product
-from tests.system.test_flow import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

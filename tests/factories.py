@@ -1,0 +1,64 @@
+"""Makers of products and orders in the test shop, and what recording has written of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from neuroon_django import clicks
+from neuroon_django.models import Change
+from tests.shop.models import Order, Product, StockRecord
+
+COOKIE = '{"A":"search-1"}'
+
+
+def make_product(sku: str = "A-1", price: str | None = "10.00", **values: Any) -> Product:
+    """Make a product, with a stock record that holds its price unless that is None."""
+    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
+    if price is not None:
+        StockRecord.objects.create(product=product, price=Decimal(price))
+    return product
+
+
+def make_order(
+    number: str,
+    *products: Product | None,
+    total: str = "20",
+    status: str = "paid",
+    searched: bool = True,
+) -> Order:
+    """Make an order with a line of 20 per product; `searched` says that a search led to them."""
+    found = ", ".join(f'"{product.sku}": "search-1"' for product in products if product)
+    token = clicks.current.set(f"{{{found}}}" if searched else "")
+    try:
+        order = Order.objects.create(number=number, total=Decimal(total), status=status)
+    finally:
+        clicks.current.reset(token)
+    for product in products:
+        order.lines.create(product=product, quantity=1, total=Decimal("20"))
+    return order
+
+
+def place(number: str = "1001", cookie: str = COOKIE, sku: str = "A", **values: Any) -> Order:
+    """Make a checkout: the order in the shopper's request, its lines after it."""
+    product = Product.objects.filter(sku=sku).first() or Product.objects.create(sku=sku, title=sku)
+    token = clicks.current.set(cookie)
+    try:
+        order = Order.objects.create(number=number, **{"total": Decimal("20"), **values})
+    finally:
+        clicks.current.reset(token)
+    order.lines.create(product=product, quantity=2, total=Decimal("20"))
+    return order
+
+
+def pay(order: Order) -> None:
+    """Save the order as paid, as a payment provider's webhook does: without the shopper's cookie."""
+    order.status = "paid"
+    order.save()
+
+
+def recorded() -> list[tuple[str, str]]:
+    """Return the labels and keys of the change rows, oldest first, and delete the rows."""
+    rows = list(Change.objects.order_by("pk").values_list("model", "object_pk"))
+    Change.objects.all().delete()
+    return rows
