@@ -15,7 +15,7 @@ class NeuroonError(Exception):
 
 
 class InvalidValue(NeuroonError):
-    """A value of a product or order that cannot be put on the wire; the message is the reason on its row."""
+    """A value that cannot be put on the wire; the message is the reason on its row."""
 
 
 class ApiError(NeuroonError):

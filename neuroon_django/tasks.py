@@ -61,7 +61,7 @@ def flush_products(handed_over: bool = False) -> None:
 
 @shared_task(name="neuroon_django.tasks.scan_catalogue", **LIMITS)
 def scan_catalogue() -> None:
-    """Compare the whole catalogue, then send what differs; ask of all open orders whether they are paid."""
+    """Compare the whole catalogue, then send what differs; ask of all open orders if paid."""
     for config in _shops():
         shop = ShopState.objects.for_config(config)
         ShopState.objects.request_scan(shop.pk)

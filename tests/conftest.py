@@ -16,12 +16,12 @@ from django.core.cache.backends import locmem
 from django.db import connection
 
 from neuroon_django.api import Client
-from neuroon_django.conf import conf
-from neuroon_django.delivery import ConversionRun, ProductRun, Scan, Tally
-from neuroon_django.models import ShopState, unseen
+from neuroon_django.delivery import RunStatistics, Scan, order_run, product_run
+from neuroon_django.models import unseen
 from neuroon_django.testing import Sandbox
 from neuroon_django.widget.pages import memory
 from tests import services
+from tests.factories import current_shop
 from tests.feeds_in_use import looked_at, use_feeds, use_items  # noqa: F401
 
 
@@ -62,26 +62,26 @@ def neuroon(settings) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def flush(neuroon) -> Callable[..., Tally]:
-    """One run over the products, as a worker makes it; `force` as `neuroon_sync` does."""
+def flush(neuroon) -> Callable[..., RunStatistics]:
+    """One run over the products, as a worker makes it; `foreground` as `neuroon_sync` does."""
 
-    def run(*, force: bool = True, **options: object) -> Tally:
-        shop = ShopState.current()
-        with Client(**conf.client_options()) as client:
-            return ProductRun(shop, client, scan=Scan.due(shop), force=force, **options).run()
+    def run(*, foreground: bool = True, **options: object) -> RunStatistics:
+        shop = current_shop()
+        with Client(**shop.config.client_options()) as client:
+            scan = Scan.due(shop)
+            return product_run(shop, client, scan=scan, foreground=foreground, **options).run()
 
     return run
 
 
 @pytest.fixture
-def flush_orders(neuroon) -> Callable[[], ConversionRun]:
+def flush_orders(neuroon) -> Callable[..., RunStatistics]:
     """One run over the orders."""
 
-    def run(*, force: bool = True) -> ConversionRun:
-        with Client(**conf.client_options()) as client:
-            made = ConversionRun(ShopState.current(), client, force=force)
-            made.run()
-            return made
+    def run(*, foreground: bool = True) -> RunStatistics:
+        shop = current_shop()
+        with Client(**shop.config.client_options()) as client:
+            return order_run(shop, client, foreground=foreground).run()
 
     return run
 

@@ -6,10 +6,26 @@ from decimal import Decimal
 from typing import Any
 
 from neuroon_django import clicks
-from neuroon_django.models import Change
+from neuroon_django.conf import ShopConfig, conf
+from neuroon_django.models import Change, Endpoint, ShopState
 from tests.shop.models import Order, Product, StockRecord
 
 COOKIE = '{"A":"search-1"}'
+
+
+def current_shop() -> ShopState:
+    """Return the row of the one shop that the settings configure."""
+    return ShopState.objects.for_config(conf.shop())
+
+
+def another_shop(shop_id: str, api_url: str) -> ShopState:
+    """Return the row of a shop that the settings do not name."""
+    return ShopState.objects.for_config(ShopConfig("another", {"SHOP_ID": shop_id, "API_URL": api_url}))
+
+
+def end_blocks() -> None:
+    """Let requests of every group leave at once, as when every wait is over; reasons stay."""
+    Endpoint.objects.update(next_slot_at=None, blocked_until=None)
 
 
 def make_product(sku: str = "A-1", price: str | None = "10.00", **values: Any) -> Product:

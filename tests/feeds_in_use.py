@@ -10,9 +10,9 @@ from django.db.models import Model, Value
 from neuroon_django import ProductFeed
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
-from neuroon_django.models import ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
+from neuroon_django.models import Lane, SyncedProduct
 from neuroon_django.recording.receivers import receivers
+from tests.factories import current_shop
 from tests.shop.models import Item
 
 
@@ -58,7 +58,7 @@ def looked_at() -> Callable[[], set[str]]:
     """The external ids that the recorded changes lead to, whether or not anything differs."""
 
     def ask() -> set[str]:
-        shop = ShopState.current()
+        shop = current_shop()
         fold_all(shop)
         rows = SyncedProduct.objects.of(shop).waiting().exclude(lane=Lane.DELETES)
         return set(rows.values_list("external_id", flat=True))

@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from neuroon_django import clicks
 from neuroon_django.admin.rows import (
     BoundedPaginator,
     ErrorFilter,
@@ -22,13 +21,18 @@ from neuroon_django.admin.rows import (
     shorten,
     state,
 )
-from neuroon_django.delivery import build, lines_of
-from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import payload_context, registry
+from neuroon_django.conf import conf
+from neuroon_django.delivery.building import render_rows
+from neuroon_django.delivery.orders import report_rows
+from neuroon_django.feeds import Invalid, registry
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
 FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
+
+
+def current_shop() -> ShopState:
+    return ShopState.objects.for_config(conf.shop())
 
 
 class DeliveryAdmin(ModelAdmin):
@@ -45,7 +49,7 @@ class DeliveryAdmin(ModelAdmin):
     task: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(shop=ShopState.current())
+        return super().get_queryset(request).filter(shop=current_shop())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -93,27 +97,25 @@ class DeliveryAdmin(ModelAdmin):
 
     @admin.display(description=gettext_lazy("as it would be sent now"))
     def payload(self, row: Any) -> str:
-        try:
-            with payload_context():
-                body = self.build(row)
-        except InvalidProduct as invalid:
-            return str(invalid)
-        return (
-            format_html("<pre>{}</pre>", msgspec.json.format(body, indent=2).decode())
-            if body
-            else _("nothing")
-        )
+        result = self.rendered(row)
+        if isinstance(result, Invalid):
+            return result.reason
+        body = getattr(result, "payload", None) or getattr(result, "body", None)
+        if not body:
+            return _("nothing")
+        return format_html("<pre>{}</pre>", msgspec.json.format(body, indent=2).decode())
 
-    def build(self, row: Any) -> bytes | None:
+    def rendered(self, row: Any) -> object:
+        """Return what the row's object is for Neuroon now."""
         raise NotImplementedError
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Sync now"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._act(request, queryset.send_again())  # type: ignore[attr-defined]
+        self._act(request, queryset.requeue())  # type: ignore[attr-defined]
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Retry what was rejected"))
     def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._act(request, queryset.filter(status="rejected").send_again())  # type: ignore[attr-defined]
+        self._act(request, queryset.filter(status="rejected").requeue())  # type: ignore[attr-defined]
 
     def _act(self, request: HttpRequest, due: int) -> None:
         wake_after_commit(self.task)
@@ -136,16 +138,12 @@ class SyncedProductAdmin(DeliveryAdmin):
     def feeds(self) -> list[Any]:
         return [*registry.products()]
 
-    def build(self, row: SyncedProduct) -> bytes | None:
-        feed = registry.product_feed(row.model)
-        product = feed and feed.load(feed.pks([row.object_pk]).values()).get(row.object_pk)
-        if feed is None or product is None or not feed.value("is_listed", product):
-            return None
-        return feed.payload(product)[1]
+    def rendered(self, row: SyncedProduct) -> object:
+        return render_rows(current_shop(), [row]).get((row.model, row.object_pk))
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Remove from Neuroon"))
     def remove(self, request: HttpRequest, queryset: QuerySet[SyncedProduct]) -> None:
-        self._act(request, queryset.take_out())  # type: ignore[attr-defined]
+        self._act(request, queryset.enqueue_delete())  # type: ignore[attr-defined]
         told = _("A product comes back with its next change or scan, unless the shop unlists it.")
         self.message_user(request, told, messages.INFO)
 
@@ -163,10 +161,5 @@ class ConversionAdmin(DeliveryAdmin):
     def feeds(self) -> list[Any]:
         return [*registry.orders()]
 
-    def build(self, row: Conversion) -> bytes | None:
-        feed = registry.order_feed(row.model)
-        order = feed and feed.load(feed.pks([row.object_pk]).values()).get(row.object_pk)
-        clicked = clicks.parse(row.clicks)
-        if not (feed and order and clicked):
-            return None
-        return build(feed, order, lines_of(feed, order), clicked)
+    def rendered(self, row: Conversion) -> object:
+        return report_rows(current_shop(), [row])[row.pk]

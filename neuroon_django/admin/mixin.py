@@ -39,8 +39,8 @@ class _Rows(ChangeList):
 
 
 def rows_of(model: Any, pks: list[Any]) -> dict[str, SyncedProduct]:
-    labels = [feed.label for feed in registry.feeds_of(model)]
-    found = SyncedProduct.objects.of(ShopState.current()).filter(model__in=labels)
+    labels = [feed.label for feed in registry.sources_of(model)]
+    found = SyncedProduct.objects.of(ShopState.objects.for_config(conf.shop())).filter(model__in=labels)
     return {row.object_pk: row for row in found.filter(object_pk__in=list(map(str, pks)))}
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from neuroon_django.admin.rows import ModelAdmin
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.operations.status import Status, status_of, token_age
+from neuroon_django.operations.status import Status, resume, status_of, token_age
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
 WIDTH = 1000  # units of the state bar
@@ -44,7 +44,7 @@ class ShopStateAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         steps: list[dict[str, Any]] = []
         if request.method == "POST":
             if not self.has_change_permission(request):
@@ -70,11 +70,11 @@ class ShopStateAdmin(ModelAdmin):
     def _order(self, request: HttpRequest, shop: ShopState) -> None:
         """A button other than *Verify*: set something going."""
         if "resume" in request.POST:
-            ShopState.objects.reopen(shop.pk)
+            resume(shop)
             wake_after_commit(ORDERS)
             self.message_user(request, _("All pauses are ended."), messages.SUCCESS)
         elif "scan" in request.POST:
-            ShopState.objects.ask_for_scan(shop.pk)
+            ShopState.objects.request_scan(shop.pk)
             self.message_user(
                 request, _("The next run compares the whole catalogue."), messages.SUCCESS
             )

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from neuroon_django.conf import conf
 from neuroon_django.exceptions import RateLimited, Unavailable
 
 T = TypeVar("T")
@@ -16,9 +15,9 @@ TRIES = 4
 PAUSE = 0.5  # seconds before the second attempt; doubled with each
 
 
-def call_with_retries(call: Callable[[], T], seconds: float | None = None) -> T:
-    """Call until it succeeds, up to four times and not beyond that many seconds (`TIMEOUT`)."""
-    deadline = time.monotonic() + (conf.TIMEOUT if seconds is None else seconds)
+def call_with_retries(call: Callable[[], T], seconds: float) -> T:
+    """Call until it succeeds, up to four times and not beyond that many seconds."""
+    deadline = time.monotonic() + seconds
     for attempt in range(TRIES):
         try:
             return call()

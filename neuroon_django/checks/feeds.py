@@ -23,7 +23,7 @@ from neuroon_django.checks.names import (
     warning,
 )
 from neuroon_django.checks.together import together
-from neuroon_django.feeds import Feed, registry
+from neuroon_django.feeds import Source, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.models import SyncedProduct
 
@@ -32,88 +32,88 @@ USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shop
 
 @register("neuroon")
 def check_feeds(**kwargs: Any) -> list[CheckMessage]:
-    """Check every registered feed, and all of them together."""
-    messages = [message for feed in registry.feeds.values() for message in _feed(feed)]
+    """Check every registered source, and all of them together."""
+    messages = [message for source in registry.sources().values() for message in _feed(source)]
     return [*messages, *together()]
 
 
-def _feed(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
     """Check one feed; its queryset is only compiled where its paths are right."""
     try:
-        annotations = _annotations(feed)
+        annotations = _annotations(source)
     except Exception as raised:
         message = f"get_queryset() raises {type(raised).__name__}: {raised}"
-        yield error(feed, "neuroon.E004", message, "It must work at start-up, without a query.")
+        yield error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
         return
     declared = [
-        *_lookups(feed, annotations),
-        *_lists(feed),
-        *_dependencies(feed),
-        *misspelt(feed),
+        *_lookups(source, annotations),
+        *_lists(source),
+        *_dependencies(source),
+        *misspelt(source),
     ]
     yield from declared
     if not any(message.is_serious() for message in declared):
-        yield from _queryset(feed)
-    yield from _unfollowed(feed)
-    yield from _ignored(feed)
-    yield from _key(feed)
-    yield from required(feed)
+        yield from _queryset(source)
+    yield from _unfollowed(source)
+    yield from _ignored(source)
+    yield from _key(source)
+    yield from required(source)
 
 
-def _annotations(feed: Feed[Any]) -> set[str]:
+def _annotations(source: Source[Any]) -> set[str]:
     """Return the names that the feed's queryset adds to the model's fields."""
-    query = feed.get_queryset().query
+    query = source.feed.get_queryset().query
     return {*query.annotations, *query.extra_select}
 
 
-def _queryset(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _queryset(source: Source[Any]) -> Iterator[CheckMessage]:
     """Compile what runs do with the queryset, without a query."""
     try:
         with suppress(EmptyResultSet, ConnectionDoesNotExist):
-            rows = feed.related().filter(pk__in=[None]).order_by("pk")
-            rows.query.get_compiler(feed.home).as_sql()
+            rows = source.with_relations().filter(pk__in=[None]).order_by("pk")
+            rows.query.get_compiler(source.db_alias).as_sql()
     except Exception as raised:
         yield error(
-            feed,
+            source,
             "neuroon.E004",
             f"get_queryset() cannot be filtered and joined: {type(raised).__name__}: {raised}",
             "Return one without slices, unions, and only() or defer() of what the feed reads.",
         )
 
 
-def _unfollowed(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _unfollowed(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report lookups over a relation that cannot be joined, such as a generic foreign key."""
-    own = feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
+    own = source.feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
     prefetched = {getattr(lookup, "prefetch_to", lookup) for lookup in own}
-    for entry in feed.plan.values():
-        hops, rest = walk(feed.model, entry.path)
-        end = hops[-1].target if hops else feed.model
+    for entry in source.compiled.values():
+        hops, rest = walk(source.model, entry.path)
+        end = hops[-1].target if hops else source.model
         if len(rest) < 2 or rest[0] not in _relations_of(end):
             continue
         if hops or rest[0] not in prefetched:
             yield warning(
-                feed,
+                source,
                 "neuroon.W015",
                 f'"{entry.path}" takes a query per product, and "{rest[0]}" is not watched',
                 "Prefetch it in get_queryset(), and call mark_changed() where it changes.",
             )
 
 
-def _lookups(feed: Feed[Any], annotations: set[str]) -> Iterator[CheckMessage]:
+def _lookups(source: Source[Any], annotations: set[str]) -> Iterator[CheckMessage]:
     """Report lookups that lead nowhere."""
-    for name, entry in feed.plan.items():
-        dead_end = _dead_end(feed.model, entry.path, annotations) if entry.kind == "lookup" else None
+    for name, entry in source.compiled.items():
+        dead_end = _dead_end(source.model, entry.path, annotations) if entry.kind == "lookup" else None
         if dead_end is None:
             continue
         model, part = dead_end
-        names = _names_of(model) + ([*annotations] if model is feed.model else [])
+        names = _names_of(model) + ([*annotations] if model is source.model else [])
         yield error(
-            feed,
+            source,
             "neuroon.E005",
             f'{name} = "{entry.path}": {model.__name__} has no "{part}"',
             _correction(name, entry.path, get_close_matches(part, names, 1))
-            if name in own_names(feed)
-            else _instead_of_default(feed, name),
+            if name in own_names(source)
+            else _instead_of_default(source, name),
         )
 
 
@@ -123,9 +123,9 @@ def _correction(name: str, path: str, near: list[str]) -> str:
     return f"Did you mean {near[0]}? {constant}" if near else constant
 
 
-def _instead_of_default(feed: Feed[Any], name: str) -> str:
+def _instead_of_default(source: Source[Any], name: str) -> str:
     """Return what to type where a default, which the shop did not write, is not on the model."""
-    field = _likely_field(feed.model, name)
+    field = _likely_field(source.model, name)
     if not field:
         return how_to_write(name)
     return f'Say what {name} is, such as {name} = "{field}", or a method def {name}(self, …).'
@@ -159,60 +159,60 @@ def _relations_of(model: type[Model]) -> list[str]:
     return [field.name for field in model._meta.get_fields() if field.is_relation]
 
 
-def _lists(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _lists(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report a text where a list is meant: it would be read letter by letter."""
     for name in LISTS:
-        value = getattr(feed, name)
+        value = getattr(source.feed, name)
         if isinstance(value, str):
             message = f'{name} is the text "{value}"'
-            yield error(feed, "neuroon.E010", message, f'Write a list: {name} = ["{value}"].')
+            yield error(source, "neuroon.E010", message, f'Write a list: {name} = ["{value}"].')
 
 
-def _dependencies(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _dependencies(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report names in `depends_on` that are no relations."""
-    for path in () if isinstance(feed.depends_on, str) else feed.depends_on:
-        hops, rest = walk(feed.model, path)
+    for path in () if isinstance(source.feed.depends_on, str) else source.feed.depends_on:
+        hops, rest = walk(source.model, path)
         if not rest:
             continue
-        end = hops[-1].target if hops else feed.model
+        end = hops[-1].target if hops else source.model
         near = get_close_matches(rest[0], _relations_of(end), 1)
         yield error(
-            feed,
+            source,
             "neuroon.E006",
             f'depends_on names "{path}": "{rest[0]}" is no relation of {end.__name__}',
             f"Did you mean {near[0]}?" if near else "Its own fields need not be named.",
         )
 
 
-def _ignored(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _ignored(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report names in `ignores` that are no fields."""
-    for path in () if isinstance(feed.ignores, str) else feed.ignores:
+    for path in () if isinstance(source.feed.ignores, str) else source.feed.ignores:
         relation, _, name = path.rpartition("__")
-        hops, rest = walk(feed.model, relation)
-        end = hops[-1].target if hops else feed.model
+        hops, rest = walk(source.model, relation)
+        end = hops[-1].target if hops else source.model
         if not rest and (is_column(end, name) or hop(end, name)):
             continue
         part = rest[0] if rest else name
         fields = [field.name for field in end._meta.get_fields() if field.is_relation or not rest]
         near = get_close_matches(part, fields, 1)
         yield warning(
-            feed,
+            source,
             "neuroon.W014",
             f'ignores names "{path}", but {end.__name__} has no "{part}"',
             f"Did you mean {near[0]}?" if near else "Remove it.",
         )
 
 
-def _key(feed: Feed[Any]) -> Iterator[CheckMessage]:
+def _key(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report a primary key that may not fit the column which changes are recorded by."""
-    key: Any = feed.model._meta.pk
+    key: Any = source.model._meta.pk
     while key.is_relation:
         key = key.target_field
     most = SyncedProduct._meta.get_field("object_pk").max_length or 0
     if isinstance(key, CharField | TextField) and (key.max_length or inf) > most:
-        model = feed.model.__name__
+        model = source.model.__name__
         yield error(
-            feed,
+            source,
             "neuroon.E009",
             f"the primary key of {model}, {key.name}, may be longer than {most} characters",
             f"Give it max_length={most} or less: changes are recorded by it.",

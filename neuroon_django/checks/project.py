@@ -41,13 +41,13 @@ def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
     """Report feeds whose currency nobody chose."""
     if is_written(ShopConfig.CURRENCY.written(shop)):
         return
-    for feed in [*registry.products(), *registry.orders()]:
-        if getattr(feed, "currency", None) is None:
+    for source in registry.sources(shop).values():
+        if getattr(source.feed, "currency", None) is None:
             yield Warning(
-                f"{where}{type(feed).__name__} has no currency, and NEUROON_CURRENCY is not set: "
+                f"{where}{source.name} has no currency, and NEUROON_CURRENCY is not set: "
                 f"{shop.CURRENCY} is sent.",
                 hint='Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
-                obj=type(feed),
+                obj=type(source.feed),
                 id="neuroon.W005",
             )
 

@@ -20,8 +20,8 @@ def together() -> Iterator[CheckMessage]:
 
 
 def _second_feeds() -> Iterator[CheckMessage]:
-    for model, second in registry.doubles:
-        first = type(registry.feeds[model._meta.label_lower]).__name__
+    for model, second in registry.duplicates:
+        first = registry.feeds[model._meta.label_lower].feed.__name__
         yield Error(
             f"{model.__name__} has two feeds, {first} and {second.__name__}.",
             hint="Remove one of them; only the first is used.",
@@ -42,7 +42,7 @@ def _composite_keys() -> Iterator[CheckMessage]:
 
 def _databases() -> Iterator[CheckMessage]:
     """Report models outside the database of our tables: one transaction covers both (law 16)."""
-    models: list[type[Model]] = [Change, *(feed.model for feed in registry.feeds.values())]
+    models: list[type[Model]] = [Change, *(source.model for source in registry.sources().values())]
     aliases = {model._meta.label: router.db_for_write(model) for model in models}
     if len(set(aliases.values())) > 1:
         places = ", ".join(f"{label} in {alias}" for label, alias in aliases.items())

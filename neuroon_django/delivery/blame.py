@@ -24,9 +24,7 @@ class Blame(Generic[Q]):
     Both are given the requests of one row each, `reject` with the reason too.
     """
 
-    def __init__(
-        self, reject: Callable[[Q, str], None], give_back: Callable[[list[Q]], None]
-    ) -> None:
+    def __init__(self, reject: Callable[[Q, str], None], give_back: Callable[[list[Q]], None]) -> None:
         self.reject = reject
         self.give_back = give_back
         self.suspects: list[tuple[Q, str]] = []

@@ -11,7 +11,6 @@ from neuroon_django.models import Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.endpoint import MAX_BACKOFF
 from neuroon_django.models.product import SyncedProductQuerySet
 
-
 MAX_CLAIMED = 20
 
 

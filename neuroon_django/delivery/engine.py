@@ -67,6 +67,7 @@ class Engine:
         self.channels: list[Channel[Any]] = []
         self.in_flight: dict[Future[Any], Request[Any]] = {}
         self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
+        self.claimed_any = False  # in this round; what needed no request may be due in another lane
         self.build_failures = 0
 
     def run(self) -> RunStatistics:
@@ -135,13 +136,13 @@ class Engine:
     def _next(self) -> Request[Any] | None:
         """Return the next request, leased and with its slot taken; None where there is none now."""
         while self.has_time:
-            asked_all = not self.empty_lanes
+            asked_all, self.claimed_any = not self.empty_lanes, False
             request = next(self._offers(), None)
             if request is not None:
                 if self._make_ready(request):
                     self.statistics.requests += 1
                     return request
-            elif asked_all:
+            elif asked_all and not self.claimed_any:
                 return None
             else:
                 self.empty_lanes.clear()
@@ -237,6 +238,7 @@ class Engine:
         rows = channel.table.claim(self.shop, lane, limit, seconds=self.lease_seconds)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
+        self.claimed_any = self.claimed_any or bool(rows)
         return rows
 
     @property

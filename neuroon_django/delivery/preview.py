@@ -9,8 +9,14 @@ from neuroon_django.delivery.building import build, render_rows
 from neuroon_django.delivery.fold import fold_all, fold_orders
 from neuroon_django.delivery.orders import report_rows
 from neuroon_django.feeds import Invalid, ProductSource, Report, registry
-from neuroon_django.models import Conversion, ConversionStatus, Lane, ProductStatus, ShopState
-from neuroon_django.models import SyncedProduct
+from neuroon_django.models import (
+    Conversion,
+    ConversionStatus,
+    Lane,
+    ProductStatus,
+    ShopState,
+    SyncedProduct,
+)
 
 PAGE = 500
 

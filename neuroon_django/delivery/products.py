@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -116,8 +117,8 @@ class ProductChannel(Channel[SyncedProduct]):
 
     def _handed(self) -> list[SyncedProduct]:
         """Return rows that the scan has claimed for this run, and keep what it rendered."""
-        handed = self.scan.handed if self.scan else ()
-        pairs = [self.scan.handed.popleft() for _ in range(min(self.limit, len(handed)))]
+        handed = self.scan.handed if self.scan else deque()
+        pairs = [handed.popleft() for _ in range(min(self.limit, len(handed)))]
         self.rendered = {(row.model, row.object_pk): one for row, one in pairs}
         return [row for row, _ in pairs]
 

@@ -19,8 +19,8 @@ from django.db import transaction
 
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.delivery.fold import fold_all
 from neuroon_django.delivery.building import build, render_rows
+from neuroon_django.delivery.fold import fold_all
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry

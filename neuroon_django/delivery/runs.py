@@ -16,9 +16,7 @@ from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, Group, ShopState, SyncedProduct
 
 
-def product_run(
-    shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any
-) -> Engine:
+def product_run(shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any) -> Engine:
     """Return a run over the products of a shop; options are `Engine`'s."""
     engine = Engine(shop, client, Group.PRODUCTS, **options)
     engine.channels = [ProductChannel(engine, scan), DeleteChannel(engine)]

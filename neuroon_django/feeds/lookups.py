@@ -10,8 +10,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Value
 
-from neuroon_django.feeds.paths import is_column, walk
 from neuroon_django.feeds.cleaning import members
+from neuroon_django.feeds.paths import is_column, walk
 
 Getter = Callable[[Any], Any]
 

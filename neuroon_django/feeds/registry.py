@@ -41,7 +41,7 @@ class Registry:
         self.duplicates: list[Registration] = []
         self.unusable: list[Registration] = []  # of models with composite keys
         self.closed = False
-        self._sources: dict[ShopConfig, dict[str, Source[Any]]] = {}
+        self._bound: dict[tuple[Registration, ShopConfig], Source[Any]] = {}
 
     def add(self, model: type[Model], feed: type[Feed[Any]]) -> None:
         """Register a feed for a model; the first one of a model is used."""
@@ -58,14 +58,16 @@ class Registry:
         if label in self.feeds and self.feeds[label].feed is not feed:
             self.duplicates.append(registration)
         self.feeds.setdefault(label, registration)
-        self._sources.clear()
 
     def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
         """Return every feed bound to a shop, by the label of its model."""
         config = shop or conf.shop()
-        if config not in self._sources:
-            self._sources[config] = {label: self._bind(r, config) for label, r in self.feeds.items()}
-        return self._sources[config]
+        return {label: self._source(feed, config) for label, feed in self.feeds.items()}
+
+    def _source(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
+        if (registration, shop) not in self._bound:
+            self._bound[registration, shop] = self._bind(registration, shop)
+        return self._bound[registration, shop]
 
     def _bind(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
         model, feed = registration
@@ -83,9 +85,7 @@ class Registry:
         """Return the order feeds' sources."""
         return [s for s in self.sources(shop).values() if isinstance(s, OrderSource)]
 
-    def product_source(
-        self, label: str, shop: ShopConfig | None = None
-    ) -> ProductSource[Any] | None:
+    def product_source(self, label: str, shop: ShopConfig | None = None) -> ProductSource[Any] | None:
         """Return the source of a model's products, None where it has no product feed here."""
         source = self.sources(shop).get(label)
         return source if isinstance(source, ProductSource) else None
@@ -102,9 +102,7 @@ class Registry:
         sources = (s for s in self.sources_of(model, shop) if isinstance(s, ProductSource))
         return next(sources, None)
 
-    def sources_of(
-        self, model: type[Model], shop: ShopConfig | None = None
-    ) -> Iterator[Source[Any]]:
+    def sources_of(self, model: type[Model], shop: ShopConfig | None = None) -> Iterator[Source[Any]]:
         """Yield the sources whose objects are instances of this model, proxies and children too."""
         concrete = model._meta.concrete_model or model
         for source in self.sources(shop).values():

@@ -47,7 +47,7 @@ ReportResult = Report | Waiting | Invalid
 
 
 class OrderSource(Source[M]):
-    """An order feed bound to its model and one shop; `products` finds the source of a line's product."""
+    """An order feed bound to its model and one shop; `products` finds a line's product's source."""
 
     entries = ORDER_ENTRIES
     products: Callable[[Model], ProductSource[Any] | None]
@@ -63,9 +63,7 @@ class OrderSource(Source[M]):
         """Load orders and report them: `clicked` maps primary keys to cookies, both as text."""
         with payload_context(self.shop):
             orders = self.load(self.pks(clicked).values())
-            return {
-                pk: self.report(orders.get(pk), clicks.parse(text)) for pk, text in clicked.items()
-            }
+            return {pk: self.report(orders.get(pk), clicks.parse(text)) for pk, text in clicked.items()}
 
     def are_paid(self, texts: Iterable[str]) -> set[str]:
         """Return which of these orders are paid, or cannot say so: their report tells the reason."""
@@ -137,9 +135,7 @@ class OrderSource(Source[M]):
             raise InvalidValue(f"no {name.replace('_', ' ')}")
         return self.call_shop_code(name, clean, value)
 
-    def _item(
-        self, line: ConversionLine, clicked: Mapping[str, str]
-    ) -> messages.ConversionItem | None:
+    def _item(self, line: ConversionLine, clicked: Mapping[str, str]) -> messages.ConversionItem | None:
         product_id = self._external_id(line.product)
         search = clicked.get(product_id)
         if not search or line.quantity <= 0:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import ConversionRun, ProductRun, Scan, Tally, find_paid, fold_all
+from neuroon_django.delivery import RunStatistics, Scan, fold_all, order_run, product_run
 from neuroon_django.feeds import registry
 from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
 from neuroon_django.management.progress import Progress
@@ -36,45 +36,49 @@ class SendingCommand(NeuroonCommand):
         fold_all(shop)
         total = SyncedProduct.objects.of(shop).waiting().count()
         if scan is not None:
-            total = sum(feed.get_queryset().count() for feed in registry.products())
+            total = sum(s.live_queryset().count() for s in registry.products(shop.config))
         progress = Progress(total, self.stdout, self.stderr)
 
-        def show(tally: Tally) -> None:
-            sent = tally.synced + tally.rejected + tally.unchanged + tally.deleted
-            progress.show(max(sent, tally.scanned))
+        def show(statistics: RunStatistics) -> None:
+            sent = statistics.synced + statistics.rejected + statistics.unchanged + statistics.deleted
+            progress.show(max(sent, statistics.scanned))
 
-        run = ProductRun(shop, client, scan=scan, force=True, on_progress=show)
-        orders = ConversionRun(shop, client, force=True)
+        run = product_run(shop, client, scan=scan, foreground=True, on_progress=show)
+        orders = order_run(shop, client, foreground=True)
         try:
             with progress:
                 run.run()
                 if scan is not None:
-                    find_paid(shop)
+                    Conversion.objects.reassess(shop)
                 orders.run()
         finally:
-            self.summarize(run.tally, orders)
-        self.finish(shop, run.tally, orders)
+            self.summarize(run.statistics, orders.statistics)
+        self.finish(shop, run.statistics, orders.statistics)
 
-    def summarize(self, tally: Tally, orders: ConversionRun) -> None:
+    def summarize(self, statistics: RunStatistics, orders: RunStatistics) -> None:
         told = _("Neuroon: %(created)s created, %(updated)s updated, %(failed)s failed") % {
-            "created": f"{tally.created:,}",
-            "updated": f"{tally.updated:,}",
-            "failed": f"{tally.failed:,}",
+            "created": f"{statistics.created:,}",
+            "updated": f"{statistics.updated:,}",
+            "failed": f"{statistics.failed:,}",
         }
         rows: list[tuple[Any, ...]] = [
-            (_("Products sent"), tally.synced, told),
-            (_("unchanged"), tally.unchanged),
-            (_("rejected"), tally.rejected),
-            (_("deleted"), tally.deleted),
-            (_("Requests"), tally.requests),
-            (_("Conversions sent"), orders.sent),
-            (_("rejected"), len(orders.rejected)),
+            (_("Products sent"), statistics.synced, told),
+            (_("unchanged"), statistics.unchanged),
+            (_("rejected"), statistics.rejected),
+            (_("deleted"), statistics.deleted),
+            (_("Requests"), statistics.requests),
+            (_("Conversions sent"), orders.reported),
+            (_("rejected"), len(orders.rejected_orders)),
         ]
         print_table(self.stdout, rows)
 
-    def finish(self, shop: ShopState, tally: Tally, run: ConversionRun) -> None:
+    def finish(self, shop: ShopState, statistics: RunStatistics, run: RunStatistics) -> None:
         """Say what stayed behind and why, and fail where anything did."""
-        told = list(dict.fromkeys(filter(None, [tally.stopped, run.stopped, *tally.errors])))
+        told = list(
+            dict.fromkeys(
+                filter(None, [statistics.stopped, run.stopped, *statistics.errors, *run.errors])
+            )
+        )
         told.extend(dict.fromkeys(filter(None, map(remedy, told))))
         products = SyncedProduct.objects.of(shop).waiting()
         orders = Conversion.objects.of(shop).waiting()
@@ -85,7 +89,7 @@ class SendingCommand(NeuroonCommand):
         if held:
             until = timezone.localtime(held) if timezone.is_aware(held) else held
             told.append(_("Another worker has some of them, at most until %s.") % f"{until:%H:%M:%S}")
-        if tally.rejected:
+        if statistics.rejected:
             told.extend(self._reasons(shop))
         told.extend(self._refusals(run))
         if told:
@@ -98,10 +102,10 @@ class SendingCommand(NeuroonCommand):
         more = rejected.count() - len(told)
         return [*told, _("… and %s more rejected") % more] if more else told
 
-    def _refusals(self, run: ConversionRun) -> list[str]:
-        latest = run.rejected[: -SHOWN - 1 : -1]
-        told = [_("Order %s") % f"{row.order_id or row.object_pk}: {why}" for row, why in latest]
-        more = len(run.rejected) - len(told)
+    def _refusals(self, run: RunStatistics) -> list[str]:
+        latest = run.rejected_orders[: -SHOWN - 1 : -1]
+        told = [_("Order %s") % f"{name}: {why}" for name, why in latest]
+        more = len(run.rejected_orders) - len(told)
         return [*told, _("… and %s more orders rejected") % more] if more else told
 
     def client(self) -> Client:

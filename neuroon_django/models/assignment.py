@@ -204,9 +204,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             **values,
         )
 
-    def _placeholder(
-        self, shop: ShopState, me: Name, owner: Name, external_id: str
-    ) -> SyncedProduct:
+    def _placeholder(self, shop: ShopState, me: Name, owner: Name, external_id: str) -> SyncedProduct:
         """Return a row for an object whose external id belongs to another one; it tells so."""
         return self.model(
             shop=shop,

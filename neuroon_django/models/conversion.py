@@ -50,9 +50,7 @@ class ConversionOutcomes(Outcomes["Conversion"]):
 
     def rejected(self, row: Conversion, reason: str) -> None:
         """The order cannot be reported, or was refused."""
-        self._add(
-            row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id
-        )
+        self._add(row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id)
 
     def retry(self, row: Conversion, reason: str = "") -> None:
         """The order is tried again after the delay; without a reason it keeps its last one."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import random
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django.db import models, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -33,7 +34,7 @@ from neuroon_django.models.sql import (
 )
 
 if TYPE_CHECKING:
-    from neuroon_django.models.shop import ShopState
+    pass
 
 logger = logging.getLogger("neuroon_django")
 
@@ -142,7 +143,7 @@ class EndpointQuerySet(QuerySet["Endpoint"]):
     def end_run(self, token: str) -> bool:
         """End the run, unless it was asked to look once more: then it goes on, and False."""
         mine = self.filter(run_token=token)
-        if mine.filter(run_requested=False).update(run_token="", run_until=None):  # noqa: S106
+        if mine.filter(run_requested=False).update(run_token="", run_until=None):
             return True
         return not mine.update(run_requested=False)
 
@@ -193,9 +194,7 @@ class Endpoint(models.Model):
         base_manager_name = "objects"
         verbose_name = _("endpoint")
         verbose_name_plural = _("endpoints")
-        constraints = [
-            models.UniqueConstraint(fields=["shop", "group"], name="neuroon_one_endpoint")
-        ]
+        constraints = [models.UniqueConstraint(fields=["shop", "group"], name="neuroon_one_endpoint")]
 
     def __str__(self) -> str:
         return self.group
@@ -226,7 +225,8 @@ class Endpoint(models.Model):
         now, next_slot_at = taken.pop("now"), taken["next_slot_at"]
         vars(self).update(taken)
         self.is_open = not self.reason
-        return max(0.0, (next_slot_at - now).total_seconds() - self.slot)
+        wait: float = (next_slot_at - now).total_seconds() - self.slot
+        return max(0.0, wait)
 
     def seconds_closed(self) -> float:
         """Return how long no request may leave, by the database's clock."""
@@ -235,7 +235,8 @@ class Endpoint(models.Model):
         now = row.pop("now")
         vars(self).update(row)
         moments = [moment for moment in (self.blocked_until, self.next_slot_at) if moment]
-        return max([0.0, *((moment - now).total_seconds() for moment in moments)])
+        closed: list[float] = [(moment - now).total_seconds() for moment in moments]
+        return max([0.0, *closed])
 
     def failed(self, error: ApiError) -> float:
         """Block what an error says is blocked (`API.md`, "Errors"); return the seconds of it."""
@@ -254,6 +255,11 @@ class Endpoint(models.Model):
             logger.warning("paused group=%s seconds=%.0f reason=%s", names, seconds, error)
         self._block(groups, seconds, str(error), error.status)
         return seconds
+
+    def begin_exclusive(self, seconds: float) -> str:
+        """Return a token of the only run that may be at work, "" where one is or it is blocked."""
+        token = uuid4().hex
+        return token if self.row.filter(OPEN).begin_run(token, seconds) else ""
 
     def succeeded(self) -> None:
         """Note that a request was accepted: a block is over, and the configuration works."""

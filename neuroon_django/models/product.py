@@ -1,4 +1,4 @@
-"""The mirror: one row per external id, what Neuroon is known to hold of it, and what can become of it."""
+"""The mirror: one row per external id, what Neuroon is known to hold, and what can come of it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
 
     def synced(self, row: SyncedProduct, digest: str, at: datetime) -> None:
         """Neuroon accepted the payload of that digest."""
-        values = {"digest": digest, "last_error": "", "synced_at": at}
-        self._add(row, status=ProductStatus.SYNCED, **values)
+        self._add(row, status=ProductStatus.SYNCED, digest=digest, last_error="", synced_at=at)
 
     def unchanged(self, row: SyncedProduct) -> None:
         """Neuroon is known to hold just what would be sent."""
@@ -60,15 +59,15 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
     def unlisted(self, row: SyncedProduct) -> None:
         """The shop does not list it: it is taken out where Neuroon has it, by its own request."""
         if row.in_neuroon:
-            deleting = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
-            self._add(row, retry=True, last_error="", **deleting)
+            status, lane = ProductStatus.DELETING, Lane.DELETES
+            self._add(row, retry=True, last_error="", status=status, lane=lane)
         else:
             self._add(row, status=ProductStatus.UNLISTED, last_error="", digest="")
 
     def deleted(self, row: SyncedProduct) -> None:
         """Neuroon does not have it any more; its object is still there."""
-        values = {"in_neuroon": False, "digest": "", "last_error": ""}
-        self._add(row, status=ProductStatus.UNLISTED, **values)
+        status = ProductStatus.UNLISTED
+        self._add(row, status=status, in_neuroon=False, digest="", last_error="")
 
     def stale(self, row: SyncedProduct, reason: str) -> None:
         """The object changed its id or is gone, and is folded again."""

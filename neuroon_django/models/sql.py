@@ -143,7 +143,9 @@ def bulk_insert(
         return
     connection = connections[using]
     quote = connection.ops.quote_name
-    fields = {field.attname: field for field in model._meta.concrete_fields if not field.primary_key}
+    fields: dict[str, Any] = {
+        field.attname: field for field in model._meta.concrete_fields if not field.primary_key
+    }
     common = [name for name in fields if name not in columns]
     constants = [_constant(fields[name], shared.get(name), name in shared, using) for name in common]
     params = [param for _, own in constants for param in own]
@@ -168,8 +170,9 @@ def bulk_insert(
 def _constant(field: Any, value: Any, given: bool, using: str) -> tuple[str, Sequence[Any]]:
     """Return the SQL and the parameters of a column that all inserted rows share."""
     if isinstance(value, Combinable):
+        expression: Any = value
         query = field.model._base_manager.using(using).query
-        sql, params = query.get_compiler(using).compile(value.resolve_expression(query))
+        sql, params = query.get_compiler(using).compile(expression.resolve_expression(query))
         return sql, params
     prepared = field.get_db_prep_save(value if given else field.get_default(), connections[using])
     if prepared is None or prepared == "":

@@ -12,11 +12,16 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from neuroon_django.conf import conf
-from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.models.gates import ASKED
-from neuroon_django.querysets import GROUPS
-from neuroon_django.querysets.shops import NEAR
+from neuroon_django.delivery.pacing import ASKED_TO_WAIT
+from neuroon_django.models import (
+    Change,
+    Conversion,
+    Endpoint,
+    Group,
+    ShopState,
+    SyncedProduct,
+)
+from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 
 ERRORS = 10  # groups of errors that are told
 REFUSAL = re.compile(r"\b[A-Z]+ /\S*: (401|403|404) ")  # in the text of an ApiError
@@ -51,10 +56,16 @@ class Status:
         return timezone.now() - self.oldest if self.oldest else timedelta(0)
 
 
+def resume(shop: ShopState, *groups: str) -> int:
+    """End the blocks that have a reason, of these groups or of all; return how many there were."""
+    rows = Endpoint.objects.filter(shop=shop, group__in=groups or Group.values)
+    return int(rows.resume())
+
+
 def token_age(shop: ShopState) -> timedelta | None:
     """The widget token's age; None where there is none of the present key."""
     issued = shop.token_issued_at
-    if not shop.token or issued is None or shop.token_key != conf.key_fingerprint:
+    if not shop.token or issued is None or shop.token_key != shop.config.key_fingerprint:
         return None
     return timezone.now() - issued
 
@@ -73,8 +84,7 @@ def status_of(shop: ShopState) -> Status:
         waiting=sum(told["n"] for told in waiting),
         oldest=min((moment for moment in oldest if moment), default=None),
         pauses=[
-            Pause(group, reason, getattr(shop, f"{group}_gate"))
-            for group, reason in shop.pauses().items()
+            Pause(endpoint.group, endpoint.reason, endpoint.blocked_until) for endpoint in shop.pauses()
         ],
         waits=list(_waits(shop)),
         errors=_errors(products, orders),
@@ -83,11 +93,11 @@ def status_of(shop: ShopState) -> Status:
 
 def _waits(shop: ShopState) -> Iterator[Pause]:
     """What Neuroon asked to be left alone (`Retry-After`), for longer than a worker sits out."""
-    soon = timezone.now() + timedelta(seconds=NEAR)
-    for group in GROUPS:
-        until = getattr(shop, f"{group}_gate")
-        if until and until > soon and group not in shop.pauses():
-            yield Pause(group, _(ASKED), until)
+    soon = timezone.now() + timedelta(seconds=MAX_INLINE_WAIT)
+    for group, endpoint in shop.endpoints.items():
+        until = max(filter(None, (endpoint.blocked_until, endpoint.next_slot_at)), default=None)
+        if until and until > soon and not endpoint.reason:
+            yield Pause(group, _(ASKED_TO_WAIT), until)
 
 
 def _by_state(rows: QuerySet[Any]) -> dict[str, int]:

@@ -16,15 +16,23 @@ from django.utils.translation import gettext as _
 
 from neuroon_django.api import messages
 from neuroon_django.conf import conf
-from neuroon_django.delivery import build, lines_of
-from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import Feed, OrderFeed, ProductFeed, payload_context, registry
+from neuroon_django.feeds import (
+    Invalid,
+    OrderSource,
+    ProductSource,
+    Rendered,
+    Report,
+    Source,
+    Waiting,
+    payload_context,
+    registry,
+)
 from neuroon_django.models import SyncedProduct
 
 BATCH = 10  # products built to see whether queries grow with their number
 WORKER_ANSWERS = 3  # seconds
 
-F = TypeVar("F", bound=Feed[Any])
+S = TypeVar("S", bound=Source[Any])
 
 
 class Clicked(dict[str, str]):
@@ -70,21 +78,21 @@ def feeds() -> Iterator[Step]:
         yield Step("feeds", "warning", _("no product feed is registered"), todo)
 
 
-def _tried(feed: F, attempt: Callable[[F], Step]) -> Step:
+def _tried(source: S, attempt: Callable[[S], Step]) -> Step:
     try:
-        return attempt(feed)
+        return attempt(source)
     except DatabaseError as error:
-        text = f"{type(feed).__name__}: {' '.join(str(error).split())}"
+        text = f"{source.name}: {' '.join(str(error).split())}"
         return Step("feeds", "failed", text, _("Run manage.py migrate."))
 
 
-def _feed(feed: ProductFeed[Any]) -> Step:
-    name = type(feed).__name__
-    pks = list(feed.get_queryset().order_by("pk").values_list("pk", flat=True)[:BATCH])
+def _feed(source: ProductSource[Any]) -> Step:
+    name = source.name
+    pks = list(source.live_queryset().order_by("pk").values_list("pk", flat=True)[:BATCH])
     if not pks:
         return Step("feeds", "warning", _("%s: the shop has no product yet") % name)
-    built, few = _built(feed, pks[:1])
-    again, many = _built(feed, pks)
+    built, few = _built(source, pks[:1])
+    again, many = _built(source, pks)
     payload, second = built[str(pks[0])], again[str(pks[0])]
     told = {"feed": name, "pk": pks[0], "queries": few, "size": len(payload)}
     if not isinstance(payload, bytes) or not isinstance(second, bytes):
@@ -92,7 +100,7 @@ def _feed(feed: ProductFeed[Any]) -> Step:
             "Look at that method or lookup of %s, or at the product; after the fix run "
             "neuroon_sync --scan."
         )
-        return Step("feeds", "warning", f"{name}: {feed.label} {pks[0]}: {payload!s}", todo % name)
+        return Step("feeds", "warning", f"{name}: {source.label} {pks[0]}: {payload!s}", todo % name)
     text = _("%(feed)s: product %(pk)s built with %(queries)s queries, %(size)s bytes") % told
     details = {"queries": few, "payload": payload.decode()}
     if differing := _differing(payload, second):
@@ -114,38 +122,38 @@ def _feed(feed: ProductFeed[Any]) -> Step:
     return Step("feeds", "ok", text, "", details)
 
 
-def _built(feed: ProductFeed[Any], pks: list[Any]) -> tuple[dict[str, bytes | str], int]:
+def _built(source: ProductSource[Any], pks: list[Any]) -> tuple[dict[str, bytes | str], int]:
     """Payloads, or the reason where there is none, by primary key; and the queries it took."""
     built: dict[str, bytes | str] = {str(pk): _("it is not there any more") for pk in pks}
-    with CaptureQueriesContext(connections[feed.get_queryset().db]) as captured, payload_context():
-        for pk, product in feed.load(pks).items():
-            try:
-                built[pk] = feed.payload(product)[1]
-            except InvalidProduct as invalid:
-                built[pk] = str(invalid)
+    with CaptureQueriesContext(connections[source.db_alias]) as captured:
+        for pk, result in source.render_many(map(str, pks)).items():
+            if isinstance(result, Rendered):
+                built[pk] = result.payload
+            else:
+                built[pk] = result.reason if isinstance(result, Invalid) else _("it is not listed")
     return built, len(captured)
 
 
-def _order_feed(feed: OrderFeed[Any]) -> Step:
+def _order_feed(source: OrderSource[Any]) -> Step:
     """The latest order, a paid one if there is: as if a search had led to each of its lines."""
-    name = type(feed).__name__
-    pks = list(feed.get_queryset().order_by("-pk").values_list("pk", flat=True)[:BATCH])
-    loaded = feed.load(pks)
-    orders = {pk: loaded[str(pk)] for pk in pks if str(pk) in loaded}
-    if not orders:
+    name = source.name
+    pks = list(source.live_queryset().order_by("-pk").values_list("pk", flat=True)[:BATCH])
+    with payload_context(source.shop):
+        loaded = source.load(pks)
+        results = {pk: source.report(loaded[str(pk)], Clicked()) for pk in pks if str(pk) in loaded}
+    if not results:
         return Step("feeds", "ok", _("%s: the shop has no order yet") % name)
-    pk = next(iter(orders))
-    try:
-        with payload_context():
-            pk = next((pk for pk, order in orders.items() if feed.value("is_paid", order)), pk)
-            lines = lines_of(feed, orders[pk])
-            body = build(feed, orders[pk], lines, Clicked())
-    except InvalidProduct as invalid:
+    paid = (pk for pk, result in results.items() if not isinstance(result, Waiting))
+    pk = next(paid, next(iter(results)))
+    result = results[pk]
+    if isinstance(result, Invalid):
         todo = _(
             "Look at that method or lookup of %s, or at the order; after the fix run "
             "neuroon_sync --retry."
         )
-        return Step("feeds", "warning", f"{name}: {feed.label} {pk}: {invalid}", todo % name)
+        text = f"{name}: {source.label} {pk}: {result.reason}"
+        return Step("feeds", "warning", text, todo % name)
+    body = result.body if isinstance(result, Report) else None
     if body is None:
         text = _("%(feed)s: no line of order %(pk)s is reported") % {"feed": name, "pk": pk}
         todo = _("lines() must yield ConversionLine with a product of a feed and a quantity.")

@@ -24,9 +24,9 @@ from neuroon_django.exceptions import (
     Refused,
     Unavailable,
 )
-from neuroon_django.models import ShopState
+from neuroon_django.models import Group, ShopState
 from neuroon_django.operations import steps
-from neuroon_django.operations.status import status_of, token_age, waits_until
+from neuroon_django.operations.status import resume, status_of, token_age, waits_until
 from neuroon_django.operations.steps import Step
 from neuroon_django.widget.token import SERVE_UNTIL
 
@@ -49,7 +49,7 @@ class Verification:
         """All steps, and the end of every pause where none failed."""
         yield from self._taking(self._steps())
         if self.passed and not self.check:
-            ShopState.objects.reopen(ShopState.current().pk)
+            resume(ShopState.objects.for_config(conf.shop()))
 
     def give_up(self, confirm: Callable[[], None]) -> Iterator[Step]:
         """The steps of giving the verification up; `confirm` raises where that is not wanted."""
@@ -115,7 +115,7 @@ class Verification:
         return Step("api", "ok", _("%s answers, the key is accepted") % conf.API_URL)
 
     def _route(self) -> Step:
-        route = conf.PRODUCTS_API if conf.PRODUCTS_API != "auto" else ShopState.current().route
+        route = ShopState.objects.for_config(conf.shop()).known_route
         if not route:
             text = _("not known yet; the first product that is sent finds it")
             return Step("route", "ok", text, "", {"route": ""})
@@ -137,20 +137,21 @@ class Verification:
         if theirs is not None and str(theirs) != conf.SHOP_ID:
             todo = _("NEUROON_SHOP_ID is %s: use the shop id that belongs to the key.") % conf.SHOP_ID
             return Step("domain", "failed", text, todo, kept)
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         logger.info("domain_verified shop_id=%s domain=%s", conf.SHOP_ID, domain)
         ShopState.objects.set(shop.pk, verified_domain=domain[:255], verified_at=timezone.now())
         return Step("domain", "ok", text, "", kept)
 
     def _no_domain(self) -> Step:
         self.client.unverify()
-        ShopState.objects.set(ShopState.current().pk, verified_domain="", verified_at=None)
+        shop = ShopState.objects.for_config(conf.shop())
+        ShopState.objects.set(shop.pk, verified_domain="", verified_at=None)
         return Step("domain", "ok", _("the verification was given up"))
 
     def _token(self) -> Step:
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         if not self.check and self.passed:
-            ShopState.objects.reopen(shop.pk, "token")
+            resume(shop, Group.TOKEN)
             widget.refresh_token()
             shop.refresh_from_db()
         age = token_age(shop)
@@ -158,12 +159,12 @@ class Verification:
             return Step("token", "ok", _("issued %d minutes ago") % (age.total_seconds() // 60))
         if self.check:
             return Step("token", "warning", _("none was issued yet"))
-        text = shop.token_reason or _("none was issued")
+        text = shop.endpoint(Group.TOKEN).reason or _("none was issued")
         return Step("token", "failed", text, _("Correct the steps above, then run this again."))
 
     def _waits(self) -> Iterator[Step]:
         """A `Retry-After` that is still to be sat out; it ends by itself."""
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         for wait in status_of(shop).waits:
             yield Step("pace", "warning", waits_until(wait), _("It ends by itself."))
 

@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 
 from neuroon_django import clicks
 from neuroon_django.conf import conf
-from neuroon_django.feeds import ORDER, OrderFeed, registry
+from neuroon_django.feeds import ORDER, OrderSource, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change, unseen
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
@@ -97,7 +97,7 @@ def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
 
 def _mark_hanging(rows: QuerySet[Any]) -> None:
     """Where no change row can name them, the products that hang on them are named."""
-    for feed, path in registry.hanging(rows.model._meta.label_lower):
+    for feed, path in registry.dependents(rows.model._meta.label_lower):
         hanging = feed.model._base_manager.filter(**{f"{path.query}__in": rows})
         record_all(hanging, feed.label)
 
@@ -117,7 +117,7 @@ def attribute_order(order: Model, clicked: Any) -> None:
     if cookies is not None:
         clicked = cookies.get(clicks.COOKIE_NAME, "")
     text = clicks.dump(clicked) if isinstance(clicked, Mapping) else str(clicked or "")
-    feeds = [feed for feed in registry.feeds_of(type(order)) if isinstance(feed, OrderFeed)]
+    feeds = [feed for feed in registry.sources_of(type(order)) if isinstance(feed, OrderSource)]
     using = Change.objects.db
     names = [(feed.topic, pk) for feed in feeds for pk in keys_of(feed.model, order, using)]
     record(names, task=ORDERS, clicked=clicks.carried(text))

@@ -15,12 +15,12 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from neuroon_django.feeds.feed import Feed
 from neuroon_django.feeds.keys import keys_of
-from neuroon_django.feeds.orders import OrderFeed
 from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
-from neuroon_django.feeds.products import ProductFeed
 from neuroon_django.feeds.registry import registry
+from neuroon_django.feeds.rendering import ProductSource
+from neuroon_django.feeds.reporting import OrderSource
+from neuroon_django.feeds.source import Source
 
 Name = tuple[str, Any]  # a model's label and a primary key
 Topics = dict[str, type[Model]]
@@ -83,7 +83,7 @@ class Watch:
     labels: Topics = field(default_factory=dict)  # its own; products hang on it
     pointers: dict[OwnerColumn, None] = field(default_factory=dict)
     # Products to write down before a delete, since afterwards they cannot be found.
-    lost: dict[tuple[ProductFeed[Any], str], None] = field(default_factory=dict)
+    lost: dict[tuple[ProductSource[Any], str], None] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
 
     @cached_property
@@ -115,19 +115,19 @@ class Watches:
     def __init__(self) -> None:
         self.by_model: defaultdict[type[Model], Watch] = defaultdict(Watch)
         self.through: defaultdict[type[Model], dict[Hop, None]] = defaultdict(dict)
-        for feed in registry.feeds.values():
+        for feed in registry.sources().values():
             self._watch_own(feed)
-            if isinstance(feed, ProductFeed):
+            if isinstance(feed, ProductSource):
                 for path in feed.paths:
                     self._watch(feed, path)
 
-    def _watch_own(self, feed: Feed[Any]) -> None:
+    def _watch_own(self, feed: Source[Any]) -> None:
         watch = self.by_model[feed.model]
-        labels = watch.orders if isinstance(feed, OrderFeed) else watch.own
+        labels = watch.orders if isinstance(feed, OrderSource) else watch.own
         labels[feed.topic] = feed.model
         watch.reads |= feed.reads()
 
-    def _watch(self, feed: ProductFeed[Any], path: Path) -> None:
+    def _watch(self, feed: ProductSource[Any], path: Path) -> None:
         hop = path.hops[-1]
         watch = self.by_model[hop.target]
         watch.reads |= path.reads
@@ -168,4 +168,4 @@ class Watches:
         for pointer in unknown:
             del watch.pointers[pointer]
         known = {m._meta.label_lower: m for m in kin for p in unknown if p in self.by_model[m].pointers}
-        watch.labels.update({label: m for label, m in known.items() if registry.hanging(label)})
+        watch.labels.update({label: m for label, m in known.items() if registry.dependents(label)})

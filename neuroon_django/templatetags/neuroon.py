@@ -53,14 +53,15 @@ def neuroon_widget(
     source = _loader() if cached else _script(widget.get_token())
     if not source:
         return ""
-    api_url = conf.API_URL
+    shop = conf.shop()
+    api_url = shop.API_URL
     language = str(locale or "").replace("_", "-").partition("-")[0].lower()
     own = {
         **source,
         "data-container": container or f"#{CONTAINER}",
-        "data-theme": theme or conf.WIDGET_THEME,
+        "data-theme": theme or shop.WIDGET_THEME,
         "data-locale": language if language in LOCALES else None,
-        "data-position": position or conf.WIDGET_POSITION,
+        "data-position": position or shop.WIDGET_POSITION,
         "data-api-url": api_url if api_url != DEFAULT_API_URL else None,
         "nonce": _nonce(context),
     }
@@ -85,8 +86,8 @@ def _script(token: str) -> dict[str, Any]:
     if not token:
         return {}
     return {
-        "src": conf.WIDGET_URL,
-        "integrity": conf.integrity,
+        "src": conf.shop().WIDGET_URL,
+        "integrity": conf.shop().integrity,
         "crossorigin": "anonymous",
         "data-token": token,
     }
@@ -94,7 +95,7 @@ def _script(token: str) -> dict[str, Any]:
 
 def _loader() -> dict[str, Any]:
     """The loader and what it needs to put the widget's script behind itself."""
-    if not conf.can_send:
+    if not conf.shop().can_send:
         return {}
     try:
         endpoint = reverse("neuroon:widget-token")
@@ -107,8 +108,8 @@ def _loader() -> dict[str, Any]:
         return {}
     return {
         "src": loader,
-        "data-neuroon-src": conf.WIDGET_URL,
-        "data-neuroon-integrity": conf.integrity,
+        "data-neuroon-src": conf.shop().WIDGET_URL,
+        "data-neuroon-integrity": conf.shop().integrity,
         "data-neuroon-endpoint": endpoint,
     }
 

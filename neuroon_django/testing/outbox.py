@@ -9,8 +9,8 @@ from typing import Any
 from django.test import override_settings
 
 from neuroon_django.api import messages
-from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import ORDER, ProductFeed, payload_context, registry
+from neuroon_django.feeds import ORDER, Invalid, ProductSource, Rendered, registry
+from neuroon_django.feeds.rendering import RenderResult
 from neuroon_django.models import Change
 
 EVERYTHING = 1_000_000
@@ -45,21 +45,21 @@ class Outbox:
 
     def _sort(self) -> Sorted:
         found = Sorted()
-        with payload_context():
-            for feed in registry.products():
-                self._add(found, feed)
+        for source in registry.products():
+            self._add(found, source)
         return found
 
-    def _add(self, found: Sorted, feed: ProductFeed[Any]) -> None:
-        named = [pk for label, pk in self.changes if label == feed.label]
-        pks = dict.fromkeys(feed.pks(named))
-        for path in feed.paths:
-            hung = [pk for label, pk in self.changes if label == path.target._meta.label_lower]
-            reached = feed.hanging_on(path, hung, "", EVERYTHING) if hung else []
+    def _add(self, found: Sorted, source: ProductSource[Any]) -> None:
+        named = [pk for label, pk in self.changes if label == source.label]
+        pks = dict.fromkeys(source.pks(named))
+        for path in source.paths:
+            changed = [pk for label, pk in self.changes if label == path.target._meta.label_lower]
+            reached = source.dependents(path, changed, "", EVERYTHING) if changed else []
             pks.update(dict.fromkeys(map(str, reached)))
-        products = feed.load(feed.pks(pks).values())
+        names = source.names(source.pks(pks).values())
+        results = source.render_many(pks)
         for pk in pks:
-            found.add(feed, pk, products.get(pk))
+            found.add(names.get(pk) or f"{source.label} {pk}", results.get(pk))
 
 
 class Sorted:
@@ -70,15 +70,14 @@ class Sorted:
         self.rejected: dict[str, str] = {}
         self.unlisted: list[str] = []
 
-    def add(self, feed: ProductFeed[Any], pk: str, product: Any) -> None:
-        name = (product and feed.external_id_of(product)) or f"{feed.label} {pk}"
-        try:
-            if product is None or not feed.value("is_listed", product):
-                self.unlisted.append(name)
-            else:
-                self.products[name] = messages.decode(feed.payload(product)[1])
-        except InvalidProduct as invalid:
-            self.rejected[name] = str(invalid)
+    def add(self, name: str, result: RenderResult | None) -> None:
+        """Add a product by its external id, or by how the shop knows it where it has none."""
+        if isinstance(result, Rendered):
+            self.products[name] = messages.decode(result.payload)
+        elif isinstance(result, Invalid):
+            self.rejected[name] = result.reason
+        else:
+            self.unlisted.append(name)
 
 
 @contextmanager

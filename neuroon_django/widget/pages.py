@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 
 from django.db import Error, connections
 
-from neuroon_django.conf import conf
-from neuroon_django.models import ShopState
-from neuroon_django.widget import token as issuing
-from neuroon_django.widget.token import Here, Token
+from neuroon_django.conf import ShopConfig, conf
+from neuroon_django.models import Group, ShopState
+from neuroon_django.widget import token as tokens
+from neuroon_django.widget.token import Token, TokenKey
 
 logger = logging.getLogger("neuroon_django")
 
-TRUST = 30.0  # seconds a process trusts the token it knows before it looks again
-MOMENT, MINUTE = 2.0, 60.0  # seconds it believes that there is none: the first time, and at most
-BRIEFLY = 0.1  # seconds that a page waits for what is stored, while another one waits in earnest
+MEMORY_TTL = 30.0  # seconds that a process keeps the token it knows before it looks again
+MISS_TTL, MAX_MISS_TTL = 2.0, 60.0  # seconds that it keeps that there is none: at first, at most
+SHORT_WAIT = 0.1  # seconds that a page waits for what is stored, while another one waits longer
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedToken:
     """What this process found: a token, or `misses` times in a row that there is none."""
 
     token: Token | None
@@ -44,35 +44,36 @@ class Known:
     def settled(self) -> bool:
         """Whether there is no reason to look again."""
         if self.token:
-            return self.token.servable and time.monotonic() - self.found_at < TRUST
-        believed: float = min(MOMENT * 2**self.misses, MINUTE)
-        return time.monotonic() - self.found_at < believed
+            return self.token.servable and time.monotonic() - self.found_at < MEMORY_TTL
+        ttl: float = min(MISS_TTL * 2**self.misses, MAX_MISS_TTL)
+        return time.monotonic() - self.found_at < ttl
 
 
-memory: dict[Here, Known] = {}
+memory: dict[TokenKey, CachedToken] = {}
 
 
-def get_token() -> str:
-    """The token to put into a page now, or "" where there is none; never raises."""
-    if not conf.can_send:
+def get_token(config: ShopConfig | None = None) -> str:
+    """Return the token to put into a page now, "" where there is none; it never raises."""
+    config = config or conf.shop()
+    if not config.can_send:
         return ""
-    here = issuing.here()
-    known = memory.get(here)
+    key = tokens.token_key(config)
+    known = memory.get(key)
     if known is None or not known.settled:
-        lookup, mine = lookups.join(here)
+        lookup, mine = lookups.join(key, config)
         if known is None or (known.token and not known.text):
             if not _in_event_loop():
-                lookup.wait(patiently=mine)
-            known = memory.get(here)
+                lookup.wait(for_issue=mine)
+            known = memory.get(key)
             if known is None:
-                known = memory.setdefault(here, Known(None))
+                known = memory.setdefault(key, CachedToken(None))
             elif not known.text:
-                known = memory[here] = Known(None)
+                known = memory[key] = CachedToken(None)
     return known.text
 
 
 def _in_event_loop() -> bool:
-    """Whether waiting here would hold up every other request of this process."""
+    """Return whether waiting here would delay every other request of this process."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -80,29 +81,30 @@ def _in_event_loop() -> bool:
     return True
 
 
-def _remember(here: Here, token: Token | None) -> None:
-    """Know this from now on; that there is none is believed longer each time.
+def _remember(key: TokenKey, token: Token | None) -> None:
+    """Keep this from now on; that there is none is kept longer each time.
 
     Where nothing was found, since the database was away perhaps, a token that still serves is kept.
     """
-    old = memory.get(here)
+    old = memory.get(key)
     if token is None and old and old.text:
         token = old.token
     misses = old.misses + 1 if old and not old.token and not token else 0
-    memory[here] = Known(token, min(misses, 10))
+    memory[key] = CachedToken(token, min(misses, 10))
 
 
 class Lookup(threading.Thread):
     """Finds the token away from the page's thread, and has one issued where it is missing or old."""
 
-    def __init__(self, here: Here, *, cached: bool) -> None:
+    def __init__(self, key: TokenKey, config: ShopConfig, *, cached: bool) -> None:
         super().__init__(daemon=True, name="neuroon-token")
-        self.here = here
+        self.key = key
+        self.config = config
         self.cached = cached
         self.deadline = time.monotonic() + conf.WIDGET_TIMEOUT
         self.read = threading.Event()  # what is stored is known
         self.done = threading.Event()  # and what can be issued has been
-        self.promising = False
+        self.can_issue = False
 
     @property
     def left(self) -> float:
@@ -110,13 +112,13 @@ class Lookup(threading.Thread):
 
     @property
     def stuck(self) -> bool:
-        """Whether it has been in the cache's hands for too long."""
+        """Whether it has been waiting for the cache for too long."""
         return self.cached and not self.left and self.read.is_set() == self.done.is_set()
 
-    def wait(self, *, patiently: bool) -> None:
-        """Until it is known what is stored; patiently: until one is issued, where none was stored."""
-        self.read.wait(self.left if patiently else min(self.left, BRIEFLY))
-        if patiently and self.promising:
+    def wait(self, *, for_issue: bool) -> None:
+        """Wait until it is known what is stored and, where nothing is, until a token is issued."""
+        self.read.wait(self.left if for_issue else min(self.left, SHORT_WAIT))
+        if for_issue and self.can_issue:
             self.done.wait(self.left)
 
     def run(self) -> None:
@@ -126,29 +128,29 @@ class Lookup(threading.Thread):
         except Error as error:
             logger.warning("token_not_read error=%s", type(error).__name__)
         finally:
-            _remember(self.here, token)
+            _remember(self.key, token)
             self.read.set()
             self.done.set()
         try:
             if token and self.cached:
-                issuing.share(self.here, token)
+                tokens.share(self.key, token)
         finally:
             connections.close_all()
 
     def _find(self) -> Token | None:
-        token = issuing.cached(self.here) if self.cached else None
-        if token and token.fresh:
+        token = tokens.cached(self.key) if self.cached else None
+        if token and token.is_fresh(self.config):
             return token
-        shop = ShopState.current()
-        token = issuing.stored(shop) or token
+        shop = ShopState.objects.for_config(self.config)
+        token = tokens.stored(shop) or token
         token = token if token and token.servable else None
         if token:
-            _remember(self.here, token)
-            if token.fresh:
+            _remember(self.key, token)
+            if token.is_fresh(self.config):
                 return token
-        self.promising = token is None and not shop.token_failures
+        self.can_issue = token is None and not shop.endpoint(Group.TOKEN).failures
         self.read.set()
-        return issuing.issue(shop, conf.WIDGET_TIMEOUT) or token
+        return tokens.issue(shop, conf.WIDGET_TIMEOUT) or token
 
 
 class Lookups:
@@ -160,23 +162,23 @@ class Lookups:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[Here, Lookup] = {}
+        self._running: dict[TokenKey, Lookup] = {}
         self._hung: Lookup | None = None
 
-    def join(self, here: Here) -> tuple[Lookup, bool]:
-        """The lookup under way, or a new one, and whether it is the caller's own.
+    def join(self, key: TokenKey, config: ShopConfig) -> tuple[Lookup, bool]:
+        """Return the lookup under way, or a new one, and whether it is the caller's own.
 
         Behind one that hangs in the cache, the next goes to the database without it.
         """
         with self._lock:
-            running = self._running.get(here)
+            running = self._running.get(key)
             if running and running.is_alive():
                 if running.stuck:
                     self._hung = running
                 elif not running.done.is_set():
                     return running, False
-            lookup = Lookup(here, cached=not (self._hung and self._hung.is_alive()))
-            self._running[here] = lookup
+            lookup = Lookup(key, config, cached=not (self._hung and self._hung.is_alive()))
+            self._running[key] = lookup
             try:
                 lookup.start()
             except RuntimeError:  # no more threads, or the process is ending

@@ -1,7 +1,7 @@
-"""The token itself: its age, where it is kept for all processes, and how one is issued.
+"""The token itself: its age, where it is kept for all processes, and how one is issued (law 14).
 
-The cache is only in front of the shop's row, which is the truth; the row's gate is the lease by which
-one issuer at a time asks Neuroon.
+The cache is only in front of the shop's row, which is the truth; the run lease of the token's
+endpoint lets one issuer at a time ask Neuroon.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from django.core.cache import caches
 from django.utils import timezone
 
 from neuroon_django.api import Client
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
-from neuroon_django.models import ShopState
-from neuroon_django.querysets.clock import DbNow
+from neuroon_django.models import Group, ShopState
 
 logger = logging.getLogger("neuroon_django")
 
@@ -28,9 +27,9 @@ HOUR = 3_600.0
 REPLACE_AFTER = 23 * HOUR  # S2S: rotate at 23 h
 SERVE_UNTIL = 24 * HOUR - 300  # S2S: a margin of five minutes before the end
 JITTER = 300  # seconds by which the tokens of different shops are replaced earlier
-TRIES = 3
+ATTEMPTS = 3
 
-Here = tuple[str, str, str]  # shop id, API address, fingerprint of the key
+TokenKey = tuple[str, str, str]  # what a token is for: shop id, API address, fingerprint of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +41,55 @@ class Token:
 
     @property
     def age(self) -> float:
+        """Seconds since it was issued."""
         return time.time() - self.issued_at
 
     @property
     def servable(self) -> bool:
+        """Whether a page may still be given it."""
         return -300 < self.age < SERVE_UNTIL
 
-    @property
-    def fresh(self) -> bool:
-        return self.servable and self.age < REPLACE_AFTER - _jitter()
+    def is_fresh(self, config: ShopConfig) -> bool:
+        """Return whether it need not be replaced yet."""
+        return self.servable and self.age < REPLACE_AFTER - _jitter(config)
 
 
 def refresh_token() -> bool:
-    """Replace the token where it is due; what beat calls, so that no page waits. True if issued."""
-    if not conf.can_send:
-        return False
-    shop = ShopState.current()
+    """Replace the tokens that are due, as beat asks, so that no page waits; True if one was issued."""
+    issued = [_refresh(config) for config in conf.shops().values() if config.can_send]
+    return any(issued)
+
+
+def _refresh(config: ShopConfig) -> bool:
+    shop = ShopState.objects.for_config(config)
     kept = stored(shop)
-    if kept and kept.fresh:
+    if kept and kept.is_fresh(config):
         return False
-    token = issue(shop, conf.TIMEOUT)
+    token = issue(shop, config.TIMEOUT)
     if token:
-        share(here(), token)
+        share(token_key(config), token)
     return token is not None
 
 
-def _jitter() -> int:
-    """Up to five minutes, the same for one shop, so that not all shops ask at one moment."""
-    return int(hashlib.sha256(conf.SHOP_ID.encode()).hexdigest()[:6], 16) % JITTER
+def _jitter(config: ShopConfig) -> int:
+    """Return up to five minutes, the same for one shop, so that not all shops ask at one moment."""
+    return int(hashlib.sha256(config.SHOP_ID.encode()).hexdigest()[:6], 16) % JITTER
 
 
-def here() -> Here:
-    """What a token is for; it holds for nothing else."""
-    return conf.SHOP_ID, conf.API_URL, conf.key_fingerprint
+def token_key(config: ShopConfig) -> TokenKey:
+    """Return what a shop's token is for; it holds for nothing else."""
+    return config.SHOP_ID, config.API_URL, config.key_fingerprint
 
 
-def cache_key(here: Here) -> str:
-    return f"neuroon:token:{hashlib.sha256(repr(here).encode()).hexdigest()[:32]}"
+def cache_key(key: TokenKey) -> str:
+    """Return the key that processes share a token under, in the cache that `NEUROON_CACHE` names."""
+    return f"neuroon:token:{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"
 
 
-def cached(here: Here) -> Token | None:
-    """The token that another process put into the cache."""
+def cached(key: TokenKey) -> Token | None:
+    """Return the token that another process put into the cache."""
     try:
-        value = caches[conf.CACHE].get(cache_key(here))
+        value = caches[conf.CACHE].get(cache_key(key))
     except Exception as error:  # any backend's own
         logger.warning("cache_failed error=%s", type(error).__name__)
         return None
@@ -94,56 +99,66 @@ def cached(here: Here) -> Token | None:
     return None
 
 
-def share(here: Here, token: Token) -> None:
-    """Into the cache, for the other processes."""
+def share(key: TokenKey, token: Token) -> None:
+    """Put a token into the cache, for the other processes."""
     seconds = max(1, int(SERVE_UNTIL - token.age))
     try:
-        caches[conf.CACHE].set(cache_key(here), [token.text, token.issued_at], seconds)
+        caches[conf.CACHE].set(cache_key(key), [token.text, token.issued_at], seconds)
     except Exception as error:
         logger.warning("cache_failed error=%s", type(error).__name__)
 
 
 def stored(shop: ShopState) -> Token | None:
-    """The token in the shop's row."""
-    if not shop.token or shop.token_key != conf.key_fingerprint or shop.token_issued_at is None:
+    """Return the token in the shop's row, where it is one of the present key."""
+    issued_at = shop.token_issued_at
+    if not shop.token or shop.token_key != shop.config.key_fingerprint or issued_at is None:
         return None
-    return Token(shop.token, shop.token_issued_at.timestamp())
+    return Token(shop.token, issued_at.timestamp())
 
 
 def issue(shop: ShopState, seconds: float) -> Token | None:
-    """Ask Neuroon for a token, if it is this caller's turn: the gate is the issuer's lease."""
-    lease = 2 * seconds
-    gates = ShopState.objects
-    if gates.take_slot(shop.pk, "token", lease, probe=lease, near=0) is None:
+    """Ask Neuroon for a token, if it is this caller's turn and the endpoint is not blocked."""
+    endpoint = shop.endpoint(Group.TOKEN)
+    turn = endpoint.begin_exclusive(2 * seconds)
+    if not turn:
         return None
-    shop.refresh_from_db()
-    if (kept := stored(shop)) and kept.fresh:
-        return kept
+    try:
+        shop.refresh_from_db()
+        kept = stored(shop)
+        if kept and kept.is_fresh(shop.config):
+            return kept
+        return _ask(shop, time.monotonic() + seconds)
+    finally:
+        endpoint.row.pause_run(turn)
+
+
+def _ask(shop: ShopState, deadline: float) -> Token | None:
+    endpoint, config = shop.endpoint(Group.TOKEN), shop.config
     issued_at = timezone.now()
     try:
-        text = _ask(time.monotonic() + seconds)
+        text = _issued(config, deadline)
     except ApiError as error:
-        shop.failed("token", error)
+        endpoint.failed(error)
         return None
-    shop.succeeded("token")
-    facts = {"token": text, "token_issued_at": issued_at, "token_key": conf.key_fingerprint}
-    gates.set(shop.pk, token_gate=DbNow(), **facts)
-    logger.info("token_issued shop_id=%s", conf.SHOP_ID)
+    endpoint.succeeded()
+    facts = {"token": text, "token_issued_at": issued_at, "token_key": config.key_fingerprint}
+    ShopState.objects.set(shop.pk, **facts)
+    logger.info("token_issued shop_id=%s", config.SHOP_ID)
     return Token(text, issued_at.timestamp())
 
 
-def _ask(deadline: float) -> str:
-    """Up to three attempts before the deadline, for what is temporary only."""
-    for attempt in range(TRIES):
+def _issued(config: ShopConfig, deadline: float) -> str:
+    """Return a new token, after up to three attempts before the deadline for what is temporary."""
+    for attempt in range(ATTEMPTS):
         left = deadline - time.monotonic()
-        options: dict[str, Any] = conf.client_options(timeout=max(0.1, left))
+        options: dict[str, Any] = config.client_options(timeout=max(0.1, left))
         try:
             with Client(**options) as client:
                 return client.issue_token()
         except (Unavailable, RateLimited) as error:
             pause = 0.2 * 2**attempt * random.uniform(0.5, 1)
             pause = pause if error.retry_after is None else error.retry_after
-            if attempt + 1 == TRIES or time.monotonic() + pause >= deadline:
+            if attempt + 1 == ATTEMPTS or time.monotonic() + pause >= deadline:
                 raise
         time.sleep(pause)
     raise AssertionError("unreachable")

@@ -40,9 +40,10 @@ from django.utils import timezone  # noqa: E402
 from neuroon_django import mark_changed, muted  # noqa: E402
 from neuroon_django.api import Client  # noqa: E402
 from neuroon_django.conf import conf  # noqa: E402
-from neuroon_django.delivery import ProductRun, Scan  # noqa: E402
+from neuroon_django.delivery import Scan, product_run  # noqa: E402
 from neuroon_django.models import Change, ShopState, SyncedProduct  # noqa: E402
-from neuroon_django.querysets.products import key_of  # noqa: E402
+from neuroon_django.models.assignment import key_of  # noqa: E402
+from tests.factories import current_shop  # noqa: E402
 from tests.shop.models import Brand, Category, Product, StockRecord  # noqa: E402
 
 ROUNDS = 5
@@ -127,9 +128,9 @@ def by_hand(url: str) -> float:
 
 def full_sync() -> float:
     started = time.perf_counter()
-    shop = ShopState.current()
+    shop = current_shop()
     with Client(**conf.client_options()) as client:
-        tally = ProductRun(shop, client, scan=Scan.due(shop), force=True).run()
+        tally = product_run(shop, client, scan=Scan.due(shop), foreground=True).run()
     assert not tally.stopped, tally
     return time.perf_counter() - started
 
@@ -218,7 +219,7 @@ def memory() -> None:
 
 
 def tag() -> None:
-    shop = ShopState.current()
+    shop = current_shop()
     ShopState.objects.filter(pk=shop.pk).update(
         token="t" * 200, token_issued_at=timezone.now(), token_key=conf.key_fingerprint
     )
@@ -233,7 +234,7 @@ def tag() -> None:
 
 def mirror() -> None:
     """A row for every product that has none, as a sync leaves it."""
-    shop = ShopState.current()
+    shop = current_shop()
     products = Product.objects.order_by("pk").filter(pk__gt=SyncedProduct.objects.count())
     products = products.values_list("pk", "sku")
     while page := list(products[:5_000]):
@@ -246,7 +247,7 @@ def mirror() -> None:
                 object_pk=str(pk),
                 status="synced",
                 digest="0" * 64,
-                held=True,
+                in_neuroon=True,
                 claimed_revision=1,
             )
             for pk, sku in page
@@ -260,9 +261,9 @@ def flush(count: int) -> float:
     Product.objects.filter(pk__in=chosen).update(title=f"Renamed at {time.perf_counter()}")
     mark_changed(Product.objects.filter(pk__in=chosen))
     started = time.perf_counter()
-    shop = ShopState.current()
+    shop = current_shop()
     with Client(**conf.client_options()) as client:
-        tally = ProductRun(shop, client, force=True).run()
+        tally = product_run(shop, client, foreground=True).run()
     assert tally.synced == count, tally
     return time.perf_counter() - started
 

@@ -10,15 +10,16 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 
-from neuroon_django.delivery import fold_all
-from neuroon_django.delivery.parcels import sort
-from neuroon_django.models import Change, ShopState, SyncedProduct, gates
+from neuroon_django.delivery import engine, fold_all
+from neuroon_django.delivery.building import BuildResult, build, render_rows
+from neuroon_django.models import Change, Lane, SyncedProduct, delivery, endpoint
+from neuroon_django.models.delivery import DeliveryQuerySet
+from neuroon_django.models.product import SyncedProductQuerySet
+from neuroon_django.models.sql import DbNow, RawIn
 from neuroon_django.operations.status import status_of
-from neuroon_django.querysets import DeliveryQuerySet, Lane, delivery
-from neuroon_django.querysets.clock import DbNow, RawIn
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
-from tests.factories import make_product
+from tests.factories import current_shop, make_product
 from tests.shop.models import Product
 from tests.threads import elsewhere
 
@@ -30,17 +31,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Backoffs and pauses of milliseconds."""
-    for name, value in {"MOMENT": 0.01, "MINUTE": 0.02, "HOUR": 0.05}.items():
-        monkeypatch.setattr(gates, name, value)
-    monkeypatch.setattr("neuroon_django.delivery.troubles.MOMENT", 0.01)
+    for name, value in {"FIRST_BACKOFF": 0.01, "LONG_BACKOFF": 0.02, "MAX_BACKOFF": 0.05}.items():
+        monkeypatch.setattr(endpoint, name, value)
+    monkeypatch.setattr(engine, "FIRST_BACKOFF", 0.01)
 
 
-def claim(limit: int = 100, *, lane: Lane = Lane.CHANGES, seconds: float = 60) -> list[SyncedProduct]:
-    return SyncedProduct.objects.claim(ShopState.current(), lane, limit, seconds=seconds)
+def claim(limit: int = 100, *, lane: Lane = Lane.LIVE, seconds: float = 60) -> list[SyncedProduct]:
+    return SyncedProduct.objects.claim(current_shop(), lane, limit, seconds=seconds)
+
+
+def sort(rows: list[SyncedProduct]) -> BuildResult:
+    return build(rows, render_rows(current_shop(), rows))
 
 
 def fold() -> None:
-    fold_all(ShopState.current())
+    fold_all(current_shop())
 
 
 def names(neuroon: Sandbox) -> dict[str, str]:
@@ -54,12 +59,12 @@ def test_since_when_a_row_waits_whatever_was_tried(neuroon, flush):
     """What `neuroon_status` goes by: each try moves the next one, none makes the row younger."""
     make_product("A")
     with neuroon.faulty("status", status=500):
-        flush(force=False)
+        flush(foreground=False)
         since = SyncedProduct.objects.get().waiting_since
         assert since is not None
         Product.objects.get().save()
         flush()
-    assert status_of(ShopState.current()).oldest == since
+    assert status_of(current_shop()).oldest == since
     flush()
     row = SyncedProduct.objects.get()
     assert (row.status, row.waiting_since) == ("synced", None)
@@ -69,10 +74,10 @@ def test_law_02_what_a_dead_worker_had_claimed_is_due_again_when_the_lease_ends(
     make_product("A")
     fold()
     [row] = claim(seconds=0.3)
-    assert flush(force=False).requests == 0
+    assert flush(foreground=False).requests == 0
     assert row.due_at is not None
     time.sleep(0.4)
-    flush(force=False)
+    flush(foreground=False)
     assert names(neuroon) == {"A": "Product A"}
 
 
@@ -138,7 +143,7 @@ def test_law_04_listed_again_while_it_is_being_unlisted(neuroon, flush):
     fold()
     SyncedProduct.objects.settle(found.done_rows, found.done)
     row = SyncedProduct.objects.get()
-    assert (row.lane, row.status) == (Lane.CHANGES, "pending")
+    assert (row.lane, row.status) == (Lane.LIVE, "pending")
     flush()
     assert names(neuroon) == {"A": "Product A"}
 
@@ -192,7 +197,7 @@ def test_law_05_a_worker_that_slept_through_its_lease_sends_nothing(
 ):
     settings.NEUROON_TIMEOUT = 0.05
     make_product("A")
-    begin = DeliveryQuerySet.begin_sending
+    begin = SyncedProductQuerySet.begin_sending
 
     def suspended(self, *args, **kwargs):
         kept = begin(self, *args, **kwargs)
@@ -200,7 +205,7 @@ def test_law_05_a_worker_that_slept_through_its_lease_sends_nothing(
         return kept
 
     with monkeypatch.context() as patch:
-        patch.setattr(DeliveryQuerySet, "begin_sending", suspended)
+        patch.setattr(SyncedProductQuerySet, "begin_sending", suspended)
         flush(until=time.monotonic() + 0.1)
     assert neuroon.requests == []
     settings.NEUROON_TIMEOUT = 5
@@ -216,7 +221,7 @@ def test_law_07_deleted_in_the_middle_of_a_claim(neuroon, flush, monkeypatch, mo
     product.title = "Newer"
     product.save()
     fold()
-    careful = delivery._careful
+    careful = delivery._batch_size
 
     def meanwhile(first, limit):
         monkeypatch.undo()
@@ -276,7 +281,7 @@ def test_law_07_an_object_without_an_id_that_a_dead_worker_holds(neuroon, flush)
     nameless.sku = "A"
     nameless.save()
     fold()
-    waiting = SyncedProduct.objects.get(contested=True)
+    waiting = SyncedProduct.objects.get(id_conflict=True)
     assert waiting.last_error.startswith("'A' is the external id of shop.product")
 
 
@@ -323,10 +328,10 @@ def test_law_08_a_product_that_makes_neuroon_stumble_holds_nobody_up(neuroon, fl
     row = SyncedProduct.objects.get(external_id="P-7")
     assert row.attempts > 8
     assert row.due_at is not None
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == {}
     Product.objects.get(sku="P-1").save()
     make_product("new")
-    flush(force=False)
+    flush(foreground=False)
     assert "new" in neuroon.products
 
 
@@ -374,7 +379,7 @@ def test_law_09_the_trouble_of_one_group_does_not_stop_the_other(
         make_product(f"new-{n}")
     neuroon.clear()
     with neuroon.faulty("status", endpoint=trouble):
-        tally = flush(force=False)
+        tally = flush(foreground=False)
     assert len(neuroon.requests_to(trouble)) == 1
     assert len(neuroon.requests_to(goes_on)) == 5
     assert list(tally.stops) == ["products" if trouble == "sync" else "deletes"]
@@ -407,7 +412,7 @@ def test_law_02_a_run_that_ends_by_an_error_leaves_leases(neuroon, flush, monkey
         with pytest.raises(OperationalError):
             flush()
     row = SyncedProduct.objects.get()
-    assert (row.status, row.digest, row.held) == ("sending", "", True)
+    assert (row.status, row.digest, row.in_neuroon) == ("sending", "", True)
     assert row.lease
     wait_for_leases()
     flush()
@@ -430,7 +435,7 @@ def test_law_02_an_object_whose_key_is_none_any_more(neuroon, flush):
 
 def test_no_statement_reads_the_whole_mirror(neuroon):
     """On a new SQLite file, too, which has no statistics; MariaDB uses no index for "is it true?"."""
-    shop = ShopState.current()
+    shop = current_shop()
     SyncedProduct.objects.bulk_create(
         SyncedProduct(
             shop=shop, key=f"k{n}", model="shop.product", object_pk=str(n), external_id=str(n)
@@ -442,9 +447,9 @@ def test_no_statement_reads_the_whole_mirror(neuroon):
     owned, named = Q(RawIn("object_pk", some), model="shop.product"), Q(RawIn("key", some))
     statements = [
         ours.filter(owned | named).order_by("pk"),  # place
-        ours.filter(lane=Lane.CHANGES).due().order_by("due_at", "pk")[:100],  # claim
+        ours.filter(lane=Lane.LIVE).due().order_by("due_at", "pk")[:100],  # claim
         SyncedProduct.objects.filter(RawIn("pk", range(1, 11)), lease__in=["x"]),  # settle
-        ours.filter(external_id__in=some, contested=True),  # detach
+        ours.filter(external_id__in=some, id_conflict=True),  # detach
         ours.waiting().filter(lease="", due_at__gt=DbNow()),  # hurry
         ours.waiting().order_by(),  # how many there are
         ours.filter(pk__gt=100).exclude(model="").order_by("pk")[:500],  # scan

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from neuroon_django import mark_changed, muted
 from neuroon_django.delivery import fold, fold_all
 from neuroon_django.models import Change, ShopState, SyncedProduct
+from tests.factories import current_shop
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Gadget, Item, ItemProxy, Label, Maker, Voucher
 
@@ -43,7 +44,7 @@ def test_a_big_brand_is_one_insert_and_folded_by_pages(use_items, monkeypatch, f
     maker.save()
     assert Change.objects.count() == 1
     pages = []
-    shop = ShopState.current()
+    shop = current_shop()
     while fold(shop):
         pages.append((Change.objects.count(), len(due())))
     assert pages == [(1, 300), (1, 600), (1, 900), (1, 1200), (1, 1500), (1, 1800), (0, 2000)]
@@ -78,7 +79,7 @@ def test_law_02_a_worker_killed_between_pages_leaves_the_rest_to_the_next(use_it
     maker = Maker.objects.create(name="m")
     items(35, maker=maker)
     maker.save()
-    shop = ShopState.current()
+    shop = current_shop()
     assert fold(shop)
     assert len(due()) == 10
 
@@ -89,7 +90,7 @@ def test_law_02_a_worker_killed_between_pages_leaves_the_rest_to_the_next(use_it
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(folding, "place", die)
+        patch.setattr(folding, "assign", die)
         fold(shop)
     assert len(due()) == 10
     row = Change.objects.get()
@@ -105,7 +106,7 @@ def test_a_change_during_the_expansion_begins_it_anew(use_items, monkeypatch):
     maker = Maker.objects.create(name="m")
     items(15, maker=maker)
     maker.save()
-    shop = ShopState.current()
+    shop = current_shop()
     fold(shop)
     maker.save()
     fold_all(shop)
@@ -146,7 +147,7 @@ def test_live_products_go_before_long_expansions(use_items, monkeypatch):
     maker = Maker.objects.create(name="m")
     items(30, maker=maker)
     maker.save()
-    shop = ShopState.current()
+    shop = current_shop()
     fold(shop)
     Item.objects.create(code="LIVE", title="t")
     fold(shop)
@@ -158,7 +159,7 @@ def test_live_products_go_before_long_expansions(use_items, monkeypatch):
 
 
 def one_at_a_time(monkeypatch) -> None:
-    monkeypatch.setattr(folding, "CHANGES", 1)
+    monkeypatch.setattr(folding, "MAX_CHANGES", 1)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations("ABC")), ids="".join)
@@ -278,7 +279,7 @@ def test_law_07_two_living_products_with_one_id(neuroon, flush, use_feeds, endin
     else:
         Voucher.objects.filter(key="v1").update(title="OTHER")
     if ending.endswith("unseen"):
-        ShopState.objects.ask_for_scan(ShopState.current().pk)
+        ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert neuroon.products["SAME"]["description"] == "v2"
     assert statuses()["v2"] == "synced"
@@ -291,7 +292,7 @@ def test_a_scan_leaves_two_products_with_one_id_as_they_are(neuroon, flush, use_
     flush()
     before = list(SyncedProduct.objects.order_by("pk").values())
     neuroon.clear()
-    ShopState.objects.ask_for_scan(ShopState.current().pk)
+    ShopState.objects.request_scan(current_shop().pk)
     tally = flush()
     assert tally.scanned == 2
     assert list(SyncedProduct.objects.order_by("pk").values()) == before
@@ -306,7 +307,7 @@ def test_law_07_registering_another_model_hands_the_ids_over(neuroon, flush, use
     flush()
     neuroon.clear()
     use_feeds((ItemProxy, item_feed()))
-    ShopState.objects.ask_for_scan(ShopState.current().pk)
+    ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert set(neuroon.products) == {"A", "B"}
     owners = SyncedProduct.objects.order_by("external_id").values_list("model", "status")
@@ -333,7 +334,7 @@ def test_rows_stand_in_the_order_of_first_sight(use_items):
     made = items(30)
     seen = [*made[20:], *made[:20], made[25]]
     mark_changed(seen)
-    fold_all(ShopState.current())
+    fold_all(current_shop())
     rows = SyncedProduct.objects.order_by("pk").values_list("object_pk", flat=True)
     assert list(rows) == [str(item.pk) for item in dict.fromkeys(seen)]
 
@@ -344,7 +345,7 @@ def test_the_outbox_is_folded_in_a_constant_number_of_statements(
     use_items()
     items(50)
     mark_changed(Item.objects.all())
-    shop = ShopState.current()
+    shop = current_shop()
     with django_assert_max_num_queries(10, connection=connection):
         fold_all(shop)
     assert len(due()) == 50

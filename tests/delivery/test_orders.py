@@ -22,9 +22,10 @@ from neuroon_django import ConversionLine, attribute_order, clicks, signals, tas
 from neuroon_django.delivery import find_paid, fold_orders
 from neuroon_django.delivery import order_fold as orders
 from neuroon_django.feeds import registry
-from neuroon_django.feeds.entries import Entry
+from neuroon_django.feeds.lookups import Entry
 from neuroon_django.models import Change, Conversion, ShopState
-from tests.factories import COOKIE, pay, place
+from neuroon_django.operations.status import resume
+from tests.factories import COOKIE, current_shop, pay, place
 from tests.shop.models import Brand, Order, OrderLine, Product, StockRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -186,9 +187,9 @@ def test_law_13_what_waits_to_be_sent_is_not_wiped(neuroon, flush_orders):
     order = place()
     pay(order)
     with neuroon.faulty("status", status=401):
-        flush_orders(force=False)
+        flush_orders(foreground=False)
     clicked(order, days_ago=91)
-    flush_orders(force=False)
+    flush_orders(foreground=False)
     assert states() == ["pending"]
     flush_orders()
     assert states() == ["sent"]
@@ -275,7 +276,7 @@ def test_law_13_the_scan_finds_orders_paid_without_a_signal(neuroon, flush_order
     assert Conversion.objects.waiting().count() == 4
     flush_orders()
     assert sorted(neuroon.conversions) == ["0", "3", "7", "9"]
-    assert find_paid(ShopState.current()) == 0
+    assert find_paid(current_shop()) == 0
 
 
 def test_a_scan_by_command_finds_them_too(neuroon, flush_orders):
@@ -294,7 +295,7 @@ def test_the_scan_of_orders_walks_by_key_in_constant_memory(
     for n in range(8):
         place(str(n))
     flush_orders()
-    shop = ShopState.current()
+    shop = current_shop()
     with django_assert_num_queries(2 * 4 + 1):  # rows, orders, lines, products; and an empty page
         assert find_paid(shop) == 0
 
@@ -305,9 +306,9 @@ def test_the_scan_leaves_alone_what_a_worker_has(neuroon, flush_orders):
     Order.objects.update(status="paid")
     order.save()
     revisions = Conversion.objects.values_list("revision", flat=True)
-    fold_orders(ShopState.current())
+    fold_orders(current_shop())
     before = list(revisions)
-    assert find_paid(ShopState.current()) == 0
+    assert find_paid(current_shop()) == 0
     assert list(revisions) == before
 
 
@@ -318,7 +319,7 @@ class Odd:
     """A feed whose answers a test decides."""
 
     def __init__(self, monkeypatch) -> None:
-        self.feed = registry.order_feed("shop.order")
+        self.feed = registry.order_source("shop.order")
         self.patch = monkeypatch
 
     def lines(self, *lines: ConversionLine) -> None:
@@ -449,7 +450,7 @@ def test_a_cart_that_the_feed_leaves_out_until_it_is_an_order(neuroon, flush_ord
     flush_orders()
     assert states() == ["waiting"]
     Order.objects.filter(pk=order.pk).update(status="paid")  # no signal
-    assert find_paid(ShopState.current()) == 1
+    assert find_paid(current_shop()) == 1
     flush_orders()
     assert states() == ["sent"]
 
@@ -500,14 +501,14 @@ def test_what_is_no_orders_fault_pauses_and_loses_nothing(neuroon, flush_orders,
     for n in range(3):
         place(str(n), status="paid")
     neuroon.fault("status", status=status, endpoint="conversion")
-    run = flush_orders(force=False)
+    run = flush_orders(foreground=False)
     assert str(status) in run.stopped
     assert len(neuroon.requests) == 1
-    assert flush_orders(force=False).sent == 0
+    assert flush_orders(foreground=False).sent == 0
     assert len(neuroon.requests) == 1
     assert set(states()) <= {"pending", "sending"}
-    ShopState.objects.reopen(ShopState.current().pk)
-    assert flush_orders(force=False).sent == 3
+    resume(current_shop())
+    assert flush_orders(foreground=False).sent == 3
 
 
 @pytest.mark.parametrize("kind", ["status", "lost", "drop", "truncated"])
@@ -516,7 +517,7 @@ def test_law_02_a_conversion_survives_what_is_temporary(neuroon, flush_orders, k
     neuroon.fault(kind, endpoint="conversion")
     flush_orders()
     Conversion.objects.update(due_at=F("created_at"))
-    ShopState.objects.reopen(ShopState.current().pk)
+    resume(current_shop())
     flush_orders()
     assert list(neuroon.conversions) == ["1001"]
     assert states() == ["sent"]

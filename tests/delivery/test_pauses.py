@@ -8,15 +8,18 @@ import pytest
 
 from neuroon_django import tasks
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Refused, Unavailable
-from neuroon_django.models import ShopState, SyncedProduct, gates
-from neuroon_django.querysets import GROUPS
-from neuroon_django.querysets.shops import NEAR
+from neuroon_django.models import Group, ShopState, SyncedProduct, endpoint
+from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 from neuroon_django.testing import Sandbox
-from tests.factories import make_product
+from tests.factories import current_shop, end_blocks, make_product
 from tests.naming import case
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def paused(shop: ShopState) -> set[str]:
+    return {endpoint.group for endpoint in shop.pauses()}
 
 
 def error(kind: type, **values: object):
@@ -26,7 +29,7 @@ def error(kind: type, **values: object):
 @pytest.mark.parametrize(
     ("kind", "values", "closed", "least", "most"),
     [
-        (KeyRefused, {}, set(GROUPS), 45, 60),
+        (KeyRefused, {}, set(Group.values), 45, 60),
         (Forbidden, {}, {"products", "deletes"}, 45, 60),
         (Refused, {}, {"products"}, 45, 60),
         (Unavailable, {}, {"products"}, 1.5, 2),
@@ -38,41 +41,41 @@ def error(kind: type, **values: object):
     ],
 )
 def test_law_09_which_gates_an_error_closes(neuroon, kind, values, closed, least, most):
-    shop = ShopState.current()
-    seconds = shop.failed("products", error(kind, **values))
+    shop = current_shop()
+    seconds = shop.endpoint("products").failed(error(kind, **values))
     assert least <= seconds <= most
-    stored = ShopState.current()
-    assert stored.pauses().keys() == closed == shop.pauses().keys()
-    for group in GROUPS:
-        shut = group in closed or (group == "products" and seconds > NEAR)
-        assert (stored.take_slot(group) is None) == shut
+    stored = current_shop()
+    assert paused(stored) == closed == paused(shop)
+    for group in Group.values:
+        shut = group in closed or (group == "products" and seconds > MAX_INLINE_WAIT)
+        assert (stored.endpoint(group).acquire_slot() is None) == shut
 
 
 def test_law_09_pauses_grow_and_end(neuroon):
     seconds = []
     for _ in range(14):
-        shop = ShopState.current()
-        seconds.append(shop.failed("deletes", error(Unavailable)))
+        shop = current_shop()
+        seconds.append(shop.endpoint("deletes").failed(error(Unavailable)))
     assert all(0.75 * 2 ** (n + 1) <= s <= 2 ** (n + 1) for n, s in enumerate(seconds[:10]))
     assert max(seconds) <= 3600
-    shop.succeeded("deletes")
-    assert ShopState.current().pauses() == {}
-    assert ShopState.current().failed("deletes", error(Unavailable)) <= 2
+    shop.endpoint("deletes").succeeded()
+    assert paused(current_shop()) == set()
+    assert current_shop().endpoint("deletes").failed(error(Unavailable)) <= 2
 
 
 def test_law_09_one_worker_probes_and_tells_the_others(neuroon):
     """The worker that probes may have begun before the pause did."""
-    early, other = ShopState.current(), ShopState.current()
-    other.failed("products", error(Forbidden))
-    ShopState.objects.filter(pk=early.pk).update(products_gate=None)
-    assert early.take_slot("products") == 0
-    assert other.take_slot("products") is None
-    early.succeeded("products")
-    assert ShopState.current().pauses().keys() == {"deletes"}
+    early, other = current_shop(), current_shop()
+    early.endpoint("products"), other.endpoint("products").failed(error(Forbidden))
+    end_blocks()
+    assert early.endpoint("products").acquire_slot() == 0
+    assert other.endpoint("products").acquire_slot() is None
+    early.endpoint("products").succeeded()
+    assert paused(current_shop()) == {"deletes"}
 
 
 @pytest.mark.parametrize(
-    ("status", "paused"), [(401, set(GROUPS)), (403, {"products", "deletes"})], ids=["401", "403"]
+    ("status", "paused"), [(401, set(Group.values)), (403, {"products", "deletes"})], ids=["401", "403"]
 )
 def test_law_09_a_pause_stops_all_workers_within_one_request_each(neuroon, flush, status, paused):
     make_product("A")
@@ -81,27 +84,27 @@ def test_law_09_a_pause_stops_all_workers_within_one_request_each(neuroon, flush
     make_product("B")
     neuroon.clear()
     with neuroon.faulty("status", status=status, times=None):
-        stopped = flush(force=False).stopped
-        flush(force=False)
+        stopped = flush(foreground=False).stopped
+        flush(foreground=False)
     assert len(neuroon.requests) == 1
     assert f"{status} Sandbox fault {status}" in stopped
-    assert ShopState.current().pauses().keys() == paused
+    assert paused(current_shop()) == paused
     assert {row.status for row in SyncedProduct.objects.all()} == {"deleting", "pending"}
     tally = flush()  # `neuroon_sync` tries now
     assert tally.stopped == ""
     assert list(neuroon.products) == ["B"]
-    assert ShopState.current().pauses().keys() == paused - {"products", "deletes"}
+    assert paused(current_shop()) == paused - {"products", "deletes"}
 
 
 def test_law_09_a_paused_token_leaves_the_catalogue_alone(neuroon, flush):
-    ShopState.current().failed("token", error(Forbidden))
+    current_shop().failed("token", error(Forbidden))
     make_product("A")
-    flush(force=False)
+    flush(foreground=False)
     assert list(neuroon.products) == ["A"]
 
 
 def test_law_09_a_run_in_the_foreground_sits_short_troubles_out(neuroon, flush, monkeypatch):
-    monkeypatch.setattr(gates, "MOMENT", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_BACKOFF", 0.01)
     make_product("A")
     with neuroon.faulty("status", times=3, endpoint="sync"):
         tally = flush()
@@ -116,9 +119,9 @@ def test_law_09_retry_after_is_waited_for(neuroon, flush, header):
     soon = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2))
     value = soon if header == "date" else header
     with neuroon.faulty("status", status=429, times=1, headers={"Retry-After": value}):
-        assert flush(force=False).stopped.endswith("429 Sandbox fault 429")
-    assert ShopState.current().pauses() == {}
-    assert 0 < ShopState.current().seconds_closed("products") <= 2
+        assert flush(foreground=False).stopped.endswith("429 Sandbox fault 429")
+    assert current_shop().pauses() == []
+    assert 0 < current_shop().seconds_closed("products") <= 2
     flush()
     one, two = neuroon.sync_requests
     assert two.started - one.ended > 0.9
@@ -136,14 +139,14 @@ def test_law_08_three_alone_with_one_message_are_nobodys_fault(neuroon, flush):
     tally = flush()
     assert tally.stopped == "POST products/sync: currency EUR is not enabled"
     assert tally.rejected == 0
-    assert ShopState.current().pauses() == {"products": tally.stopped}
+    assert current_shop().pauses() == {"products": tally.stopped}
     assert not SyncedProduct.objects.exclude(status="pending", lease="").exists()
     assert len(neuroon.sync_requests) < 15
     neuroon.reject = {"P-7": "currency EUR is not enabled"}
     tally = flush()
     assert (tally.stopped, tally.rejected) == ("", 1)
     assert len(neuroon.products) == 29
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == []
 
 
 def test_law_08_the_message_may_name_the_product(neuroon, flush):
@@ -152,7 +155,7 @@ def test_law_08_the_message_may_name_the_product(neuroon, flush):
     neuroon.error_style = "reject"
     neuroon.reject = lambda product: f"{product['externalId']} is too much for your plan"
     assert flush().rejected == 0
-    assert "too much for your plan" in ShopState.current().pauses()["products"]
+    assert "too much for your plan" in current_shop().pauses()["products"]
 
 
 def test_law_08_different_messages_are_the_products_own(neuroon, flush):
@@ -172,14 +175,14 @@ def test_law_08_a_lone_suspect_is_guilty_only_when_all_others_were_heard(neuroon
     neuroon.error_style = "reject"
     neuroon.reject = {"A": "no"}
     with neuroon.faulty("status", endpoint="sync", after=2):  # plugin, shops: then Neuroon is gone
-        tally = flush(force=False)
+        tally = flush(foreground=False)
         assert (tally.rejected, tally.stops) == (1, {})
     neuroon.reject = {"B": "no", "C": "no"}
     make_product("B"), make_product("C")
     ShopState.objects.update(route="plugin")
     neuroon.clear()
     with neuroon.faulty("status", endpoint="sync", after=2):  # the pair, and the first of it
-        tally = flush(force=False)
+        tally = flush(foreground=False)
     assert tally.rejected == 0
     assert "503" in tally.stops["products"]
     assert not SyncedProduct.objects.filter(status="rejected", external_id__in="BC").exists()
@@ -237,7 +240,7 @@ def test_law_08_answers_that_contradict_themselves(neuroon, flush, settings, ans
     for n in range(3):
         make_product(f"P-{n}")
     with neuroon.faulty("shape", body=answer, endpoint="sync"):
-        flush(force=False)
+        flush(foreground=False)
     first = SyncedProduct.objects.get(external_id="P-0")
     assert first.status == status
     assert bool(first.digest) == (status in ("synced", "rejected"))
@@ -254,19 +257,19 @@ def test_the_route_is_found_by_the_first_product_and_remembered(neuroon, flush, 
     flush()
     assert len(neuroon.products) == 3
     assert [len(r.external_ids) for r in neuroon.sync_requests][-2:] == [1, 2]
-    assert ShopState.current().route == routes[0]
+    assert current_shop().route == routes[0]
 
 
 def test_both_routes_refusing_is_a_pause_and_a_probe_asks_both(neuroon, flush):
     make_product("A")
     neuroon.routes = ()
     flush()
-    assert "404" in ShopState.current().pauses()["products"]
+    assert "404" in current_shop().pauses()["products"]
     neuroon.routes = ("shops",)
-    ShopState.objects.update(products_gate=None, deletes_gate=None)
-    flush(force=False)
+    end_blocks()
+    flush(foreground=False)
     assert list(neuroon.products) == ["A"]
-    assert ShopState.current().pauses().keys() <= {"deletes"}
+    assert paused(current_shop()) <= {"deletes"}
 
 
 def test_a_404_by_the_shops_route_is_believed_only_of_what_the_list_does_not_show(neuroon, flush):
@@ -349,7 +352,7 @@ def test_law_09_a_short_pause_wakes_one_worker_when_it_is_over(neuroon, messages
 
 
 def test_law_09_a_long_pause_is_left_to_beat(neuroon, messages, monkeypatch):
-    monkeypatch.setattr(gates, "MINUTE", 600)
+    monkeypatch.setattr(endpoint, "LONG_BACKOFF", 600)
     make_product("A")
     with neuroon.faulty("status", endpoint="sync", status=403):
         tasks.flush_products()

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from neuroon_django import mark_changed, muted
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import ProductRun, Scan, fold_all
+from neuroon_django.delivery import Scan, fold_all, product_run
 from neuroon_django.delivery import scan as scanning
 from neuroon_django.delivery.scan import RUN_GAP
-from neuroon_django.models import Change, ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
+from neuroon_django.models import Change, Lane, ShopState, SyncedProduct
+from tests.factories import another_shop, current_shop
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Gadget, Item, Maker, Voucher
 
@@ -29,7 +29,7 @@ def rescan(flush):
     """Scan the whole catalogue, then send what differs."""
 
     def run():
-        ShopState.objects.ask_for_scan(ShopState.current().pk)
+        ShopState.objects.request_scan(current_shop().pk)
         return flush()
 
     return run
@@ -55,7 +55,7 @@ def test_the_first_run_sends_the_catalogue(neuroon, flush, use_items):
     tally = flush()
     assert tally.scanned == 30
     assert len(neuroon.products) == 30
-    assert ShopState.current().scanned_at is not None
+    assert current_shop().scanned_at is not None
     assert flush().scanned == 0
 
 
@@ -127,11 +127,11 @@ def test_keys_of_every_kind_are_walked_in_order(neuroon, rescan, use_feeds):
 def test_an_interrupted_scan_goes_on_where_it_stopped(neuroon, use_items, monkeypatch):
     use_items()
     fill(30)
-    shop = ShopState.current()
+    shop = current_shop()
     scan = Scan.due(shop)
     assert scan.step()
     assert scan.step()
-    cursor = json.loads(ShopState.current().scan_cursor)
+    cursor = json.loads(current_shop().scan_cursor)
     assert cursor == ["shop", "shop.item", str(Item.objects.order_by("pk")[13].pk)]
 
     class Killed(BaseException):
@@ -143,34 +143,34 @@ def test_an_interrupted_scan_goes_on_where_it_stopped(neuroon, use_items, monkey
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(scanning, "place", die)
         scan.step()
-    following = Scan.due(ShopState.current())
+    following = Scan.due(current_shop())
     while following.step():
         pass
     assert following.seen == 16
     assert SyncedProduct.objects.count() == 30
-    assert Scan.due(ShopState.current()) is None
+    assert Scan.due(current_shop()) is None
 
 
 def test_what_is_asked_for_during_a_scan_is_scanned_from_the_beginning(neuroon, use_items):
     """An update to what was passed already is found, though the scan before it was interrupted."""
     use_items()
     fill(30)
-    assert Scan.due(ShopState.current()).step()
-    scan = Scan.due(ShopState.current(), asked=True)
+    assert Scan.due(current_shop()).step()
+    scan = Scan.due(current_shop(), asked=True)
     while scan.step():
         pass
     assert scan.seen == 30
-    assert ShopState.current().scanned_at is not None
+    assert current_shop().scanned_at is not None
 
 
 def test_a_scan_that_is_overtaken_by_a_request_for_another_gives_way(neuroon, use_items):
     use_items()
     fill(30)
-    scan = Scan.due(ShopState.current())
+    scan = Scan.due(current_shop())
     scan.step()
-    ShopState.objects.ask_for_scan(scan.shop.pk)
+    ShopState.objects.request_scan(scan.shop.pk)
     assert not scan.step()
-    again = Scan.due(ShopState.current())
+    again = Scan.due(current_shop())
     while again.step():
         pass
     assert again.seen == 30
@@ -179,31 +179,31 @@ def test_a_scan_that_is_overtaken_by_a_request_for_another_gives_way(neuroon, us
 def test_law_05_a_fold_at_one_address_makes_the_other_scan(neuroon, use_items):
     use_items()
     fill(30)
-    other = ShopState.objects.here("other", "https://other")
-    done, under_way = Scan.due(other), Scan.due(ShopState.current())
+    other = another_shop("other", "https://other")
+    done, under_way = Scan.due(other), Scan.due(current_shop())
     while done.step():
         pass
     under_way.step()
-    third = ShopState.objects.here("third", "https://third")
+    third = another_shop("third", "https://third")
     mark_changed(Item.objects.all()[:1])
     fold_all(third)
-    assert Scan.due(ShopState.objects.here("other", "https://other")).cursor != ""
-    assert ShopState.current().scan_cursor == ""
-    assert ShopState.current().scanned_at is None
+    assert Scan.due(another_shop("other", "https://other")).cursor != ""
+    assert current_shop().scan_cursor == ""
+    assert current_shop().scanned_at is None
 
 
 def test_two_scanners_share_one_walk(neuroon, use_items):
     use_items()
     fill(40)
-    one, two = Scan.due(ShopState.current()), Scan.due(ShopState.current())
+    one, two = Scan.due(current_shop()), Scan.due(current_shop())
     turns = [one, two, two, one, one, two] * 10
     for scan in turns:
         scan.step()
     assert SyncedProduct.objects.count() == 40
     assert one.seen + two.seen == 40
-    assert ShopState.current().scan_cursor == ""
+    assert current_shop().scan_cursor == ""
     with Client(**conf.client_options()) as client:
-        ProductRun(ShopState.current(), client).run()
+        product_run(current_shop(), client).run()
     assert sent(neuroon) == sorted(item.code for item in Item.objects.all())
 
 
@@ -212,17 +212,17 @@ def test_law_09_a_scan_never_overtakes_live_edits(neuroon, use_items, settings):
     settings.NEUROON_PRODUCTS_API = "plugin"
     use_items()
     fill(20)
-    shop = ShopState.current()
+    shop = current_shop()
     scan = Scan.due(shop)
     while scan.step():
         pass
-    assert set(SyncedProduct.objects.values_list("lane", flat=True)) == {Lane.BULK}
+    assert set(SyncedProduct.objects.values_list("lane", flat=True)) == {Lane.BACKFILL}
     live = Item.objects.get(code="C019")
     live.title = "live"
     live.save()
     Item.objects.create(code="LIVE", title="live")
     with Client(**conf.client_options()) as client:
-        ProductRun(shop, client).run()
+        product_run(shop, client).run()
     first, *rest = neuroon.sync_requests
     assert set(first.external_ids) == {"C019", "LIVE"}
     assert [len(request.external_ids) for request in rest] == [5, 5, 5, 4]
@@ -234,12 +234,12 @@ def test_a_scan_keeps_a_live_edit_in_its_lane(neuroon, flush, use_items):
     flush()
     item.title = "live"
     item.save()
-    shop = ShopState.current()
+    shop = current_shop()
     fold_all(shop)
     scan = Scan.due(shop, asked=True)
     while scan.step():
         pass
-    assert SyncedProduct.objects.get().lane == Lane.CHANGES
+    assert SyncedProduct.objects.get().lane == Lane.LIVE
 
 
 def test_listed_again_while_its_delete_waits(neuroon, flush, use_items):
@@ -250,7 +250,7 @@ def test_listed_again_while_its_delete_waits(neuroon, flush, use_items):
     Item.objects.update(title="")
     SyncedProduct.objects.update(status="deleting", lane=Lane.DELETES, due_at="2020-01-01T00:00:00Z")
     Item.objects.update(title="back")
-    shop = ShopState.current()
+    shop = current_shop()
     scan = Scan.due(shop, asked=True)
     while scan.step():
         pass
@@ -289,7 +289,7 @@ def test_a_page_costs_a_constant_number_of_statements(neuroon, flush, use_items,
     fill(300)
     flush()
     Change.objects.all().delete()
-    scan = Scan.due(ShopState.current(), asked=True)
+    scan = Scan.due(current_shop(), asked=True)
     with CaptureQueriesContext(connection) as captured:
         scan.step()
     assert len(captured) == 6

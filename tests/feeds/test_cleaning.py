@@ -20,9 +20,9 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
 from neuroon_django.api import messages
-from neuroon_django.exceptions import InvalidProduct
-from neuroon_django.feeds import payload_context, values
-from neuroon_django.feeds.entries import lookup
+from neuroon_django.exceptions import InvalidValue
+from neuroon_django.feeds import cleaning, payload_context
+from neuroon_django.feeds.lookups import lookup
 from tests.feeds_in_use import item_feed
 from tests.naming import case
 from tests.shop.models import Item, Label
@@ -59,7 +59,7 @@ MONEY = {
 def test_law_12_numbers_are_quantised_to_the_cent(name):
     value, expected = MONEY[name] if isinstance(MONEY[name], tuple) else (name, MONEY[name])
     with decimal.localcontext(decimal.Context(prec=3, rounding=decimal.ROUND_DOWN)):
-        assert str(values.money(value)) == expected
+        assert str(cleaning.money(value)) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_law_12_numbers_are_quantised_to_the_cent(name):
 )
 def test_law_12_what_is_no_amount_says_why(value, reason):
     with pytest.raises(ValueError) as caught:
-        values.money(value)
+        cleaning.money(value)
     assert str(caught.value) == reason
 
 
@@ -93,13 +93,13 @@ def test_law_12_what_is_no_amount_says_why(value, reason):
     [(3, 3), (-2, 0), (Decimal("2.9"), 2), ("4", 4), (0.0, 0), (2**40, 2**40)],
 )
 def test_quantities_are_whole_and_never_negative(value, expected):
-    assert values.quantity(value) == expected
+    assert cleaning.quantity(value) == expected
 
 
 @pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), float("inf"), "many", True])
 def test_law_12_quantities_are_finite(value):
     with pytest.raises(ValueError):
-        values.quantity(value)
+        cleaning.quantity(value)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_law_12_quantities_are_finite(value):
     ],
 )
 def test_names_are_one_line_of_text(value, expected):
-    assert values.name(value) == expected
+    assert cleaning.name(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_names_are_one_line_of_text(value, expected):
     ],
 )
 def test_descriptions_are_text(value, expected):
-    assert values.description(value) == expected
+    assert cleaning.description(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_descriptions_are_text(value, expected):
     ids=case,
 )
 def test_several_texts_from_whatever_holds_them(value, expected):
-    assert values.texts(value) == expected
+    assert cleaning.texts(value) == expected
 
 
 @pytest.mark.django_db
@@ -168,11 +168,11 @@ def test_several_texts_from_managers_and_querysets():
     for name in ("x", "y", "x"):
         item.labels.create(name=name)
     names = item.labels.order_by("-pk").values_list("name", flat=True)
-    assert values.texts(names) == ["x", "y"]
-    assert values.texts(item.labels) == [str(label) for label in item.labels.all()]
-    assert values.texts(item.labels.all()) == [str(label) for label in Label.objects.all()]
+    assert cleaning.texts(names) == ["x", "y"]
+    assert cleaning.texts(item.labels) == [str(label) for label in item.labels.all()]
+    assert cleaning.texts(item.labels.all()) == [str(label) for label in Label.objects.all()]
     with pytest.raises(ValueError, match="several values"):
-        values.texts(item.labels.values_list("name", "pk"))
+        cleaning.texts(item.labels.values_list("name", "pk"))
 
 
 @pytest.mark.django_db
@@ -186,7 +186,7 @@ def test_law_12_what_has_no_order_is_in_the_order_of_its_keys(monkeypatch):
     shuffled._result_cache = sorted(shuffled, key=lambda label: label.name, reverse=True)
     monkeypatch.setattr(type(item.labels), "all", lambda manager: shuffled)
     assert lookup("labels__name", Item)(found) == ["x", "y", "z"]
-    assert values.texts(found.labels) == [str(label) for label in Label.objects.order_by("pk")]
+    assert cleaning.texts(found.labels) == [str(label) for label in Label.objects.order_by("pk")]
     shuffled.query.add_ordering("-name")
     assert lookup("labels__name", Item)(found) == ["z", "y", "x"]
 
@@ -217,7 +217,7 @@ def field_file(name: str, base_url: str | None) -> FieldFile:
     ids=case,
 )
 def test_addresses_are_absolute(value, expected):
-    assert values.address(value, "https://mystore.com") == expected
+    assert cleaning.address(value, "https://mystore.com") == expected
 
 
 @pytest.mark.parametrize(
@@ -231,25 +231,25 @@ def test_addresses_are_absolute(value, expected):
 )  # fmt: skip
 def test_addresses_that_are_none_say_why(value, base, reason):
     with pytest.raises(ValueError) as caught:
-        values.address(value, base)
+        cleaning.address(value, base)
     assert str(caught.value) == reason
 
 
 def test_a_file_of_the_ordinary_storage_has_an_address(tmp_path):
     field = models.ImageField(storage=FileSystemStorage(tmp_path, base_url="/media/"))
     file = FieldFile(None, field, "chairs/oak.png")
-    assert values.address(file, "https://x.com") == "https://x.com/media/chairs/oak.png"
+    assert cleaning.address(file, "https://x.com") == "https://x.com/media/chairs/oak.png"
 
 
 @pytest.mark.parametrize(("value", "expected"), [("eur", "EUR"), (" usd ", "USD")])
 def test_currencies_are_codes(value, expected):
-    assert values.currency(value) == expected
+    assert cleaning.currency(value) == expected
 
 
 @pytest.mark.parametrize("value", ["€", "EURO", "", "EU1", "ÄÖÜ"])
 def test_currencies_that_are_none(value):
     with pytest.raises(ValueError, match="is not an ISO 4217 code"):
-        values.currency(value)
+        cleaning.currency(value)
 
 
 # In a payload
@@ -262,14 +262,14 @@ def payload(product: Item | None = None, **entries: object) -> dict[str, object]
 
 
 def reason(**entries: object) -> str:
-    with pytest.raises(InvalidProduct) as caught:
+    with pytest.raises(InvalidValue) as caught:
         payload(**entries)
     return str(caught.value)
 
 
 def test_law_12_a_set_has_one_order_in_every_process():
     """Python salts the hashes of texts."""
-    code = "from neuroon_django.feeds.values import plain, texts; "
+    code = "from neuroon_django.feeds.cleaning import plain, texts; "
     code += "some = {'red', 'green', 'blue', 'black'}; print(texts(some), plain(some))"
     told = {
         subprocess.run(
@@ -332,7 +332,7 @@ def test_law_08_what_the_shops_code_raises_is_the_reason(name):
         raise KeyError("missing \ud83d")
 
     feed = item_feed(**{name: explode})(Item)
-    with pytest.raises(InvalidProduct) as caught:
+    with pytest.raises(InvalidValue) as caught:
         feed.value(name, Item())
     assert str(caught.value) == f"{name.replace('_', ' ')}: KeyError: 'missing \\ud83d'"
 

@@ -20,11 +20,11 @@ from neuroon_django.admin.rows import COUNTED, object_link
 from neuroon_django.delivery import fold
 from neuroon_django.exceptions import Forbidden, KeyRefused
 from neuroon_django.feeds import registry
-from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.models import Change, Conversion, SyncedProduct
 from neuroon_django.operations.status import status_of
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.factories import make_product
+from tests.factories import current_shop, make_product
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,7 +135,7 @@ def test_no_feed_offers_none_and_the_filter_holds(neuroon, flush, operator, monk
 
 
 def test_the_error_filter_offers_what_the_overview_tells(neuroon, flush, operator):
-    shop = ShopState.current()
+    shop = current_shop()
     for key, status in enumerate(["rejected", "pending", "deleting", "synced", "pending"]):
         SyncedProduct.objects.create(
             shop=shop, key=key, external_id=status, status=status, last_error=f"{status}!" * (key < 4)
@@ -176,7 +176,7 @@ def test_one_rows_page_shows_the_payload_as_it_would_be_sent_now(neuroon, flush,
 @pytest.mark.parametrize("model", [SyncedProduct, Conversion])
 def test_the_page_of_a_row_whose_object_has_no_such_key(neuroon, operator, model, object_pk):
     label = "shop.product" if model is SyncedProduct else "shop.order"
-    row = model.objects.create(shop=ShopState.current(), key="k", model=label, object_pk=object_pk)
+    row = model.objects.create(shop=current_shop(), key="k", model=label, object_pk=object_pk)
     Conversion.objects.update(clicks='{"A": "1"}')
     url = reverse(f"admin:neuroon_django_{model._meta.model_name}_change", args=[row.pk])
     answer = operator.get(url)
@@ -208,7 +208,7 @@ def test_sync_now_sends_again_what_is_known(neuroon, flush, operator):
     neuroon.clear()
     rows = SyncedProduct.objects.filter(external_id="A")
     assert act(operator, PRODUCTS, "send_now", rows) == ["1 row is due now."]
-    flush(force=False)
+    flush(foreground=False)
     assert [r.external_ids for r in neuroon.sync_requests] == [("A",)]
 
 
@@ -265,7 +265,7 @@ def test_conversions_are_sent_again(neuroon, flush_orders, operator):
     flush_orders()
     assert Conversion.objects.get().status == "rejected"
     assert act(operator, CONVERSIONS, "retry", Conversion.objects.all()) == ["1 row is due now."]
-    flush_orders(force=False)
+    flush_orders(foreground=False)
     assert list(neuroon.conversions) == ["1001"]
     assert act(operator, CONVERSIONS, "send_now", Conversion.objects.all()) == ["0 rows are due now."]
 
@@ -285,7 +285,7 @@ def test_who_may_look_may_not_act(neuroon, flush, reader, url, action):
     make_product("A")
     flush()
     Order.objects.create(number="1")
-    fold(ShopState.current())
+    fold(current_shop())
     model = SyncedProduct if url == PRODUCTS else Conversion
     before = list(model.objects.values())
     assert f'value="{action}"' not in reader.get(reverse(url)).content.decode()
@@ -337,7 +337,7 @@ def test_the_overview(neuroon, flush, operator):
     make_product("B", price=None)
     flush()
     make_product("C")
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", Forbidden("not verified", method="POST", path="/p", status=403))
     html = operator.get(reverse(OVERVIEW)).content.decode()
     text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
@@ -360,11 +360,11 @@ def test_buttons_wake_who_has_work_now(neuroon, operator, monkeypatch, button, w
 
 
 def test_resume_ends_pauses(neuroon, operator):
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", Forbidden("no", method="POST", path="/p", status=403))
     answer = operator.post(reverse(OVERVIEW), {"resume": "1"}, follow=True)
     assert "All pauses are ended." in answer.content.decode()
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == {}
 
 
 def test_scan_makes_the_next_run_scan(neuroon, flush, operator):
@@ -382,7 +382,7 @@ def test_verify_shows_the_steps(neuroon, operator):
     html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
     assert "Everything is in place." in html
     assert neuroon.verified
-    assert ShopState.current().verified_domain == "https://mystore.com"
+    assert current_shop().verified_domain == "https://mystore.com"
     neuroon.conflict = True
     html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
     assert "Failed: domain" in html
@@ -400,7 +400,7 @@ def test_verify_with_a_wrong_setting_names_it(neuroon, settings, operator, name,
 
 def test_the_overview_in_spanish(neuroon, settings, operator):
     settings.LANGUAGE_CODE = "es"
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", KeyRefused("no", method="POST", path="/p", status=401))
     neuroon.conflict = True
     html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
@@ -483,7 +483,7 @@ def test_a_mixin_of_the_shops_own():
 
 
 def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
-    shop = ShopState.current()
+    shop = current_shop()
 
     lists: list[ChangeList] = []
 

@@ -16,7 +16,7 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import make_product
+from tests.factories import current_shop, make_product
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,7 +76,7 @@ def shop(neuroon, flush, flush_orders) -> ShopState:
     flush()
     flush_orders()
     make_product("NEW")
-    return ShopState.current()
+    return current_shop()
 
 
 def note(page, answer) -> None:
@@ -133,7 +133,7 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
     page.get_by_role("button", name="Resume").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=All pauses are ended.")
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == {}
     page.get_by_role("button", name="Verify").focus()
     page.keyboard.press("Space")
     page.wait_for_selector("text=Verification, step by step")
@@ -141,7 +141,7 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
     assert neuroon.requests_to("verify")
     page.get_by_role("button", name="Scan").press("Enter")
     page.wait_for_selector("text=The next run compares the whole catalogue.")
-    assert ShopState.current().scanned_at is None
+    assert current_shop().scanned_at is None
 
 
 def test_an_action_from_the_list(shop, open_as, flush, neuroon):

@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
-from neuroon_django.models import Change, ShopState
-from tests.factories import make_product
+from neuroon_django.models import Change
+from neuroon_django.operations.status import resume
+from tests.factories import current_shop, make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +27,7 @@ def neuroon_status(*options: str) -> str:
 def test_a_healthy_shop(neuroon, flush):
     make_product("A")
     flush()
-    shop = ShopState.current()
+    shop = current_shop()
     moments = [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (shop.last_success_at, shop.scanned_at)]
     assert neuroon_status() == (
         f"Shop shop_sandbox at {neuroon.url}\n"
@@ -55,10 +56,10 @@ def test_a_healthy_shop(neuroon, flush):
 
 
 def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
-    shop = ShopState.current()
+    shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
     shop.failed("products", error)
-    until = timezone.localtime(ShopState.current().products_gate)
+    until = timezone.localtime(current_shop().products_gate)
     told = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
     assert neuroon_status().splitlines()[-1] == told
     [wait] = json.loads(neuroon_status("--json"))["waits"]
@@ -71,7 +72,7 @@ def test_what_needs_a_person(neuroon, flush):
     flush()
     make_product("C")
     Change.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/p", status=401))
     with pytest.raises(CommandError) as failed:
         neuroon_status()
@@ -91,13 +92,13 @@ def test_what_needs_a_person(neuroon, flush):
         pytest.raises(CommandError, match=r"^productos, .* en pausa: POST"),
     ):
         neuroon_status()
-    ShopState.objects.reopen(shop.pk)
+    resume(shop)
     told = neuroon_status("--max-age", "7300", "--max-rejected", "2")
     assert told.splitlines()[-1] == "2 × no price"
 
 
 def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", Forbidden("Not yours", method="POST", path="/p", status=403))
     shop.failed("token", Unavailable("Bad Gateway", method="POST", path="/t", status=502))
     with pytest.raises(CommandError) as failed:

@@ -13,9 +13,8 @@ from neuroon_django.delivery import fold_all
 from neuroon_django.delivery import run as run_module
 from neuroon_django.feeds import registry
 from neuroon_django.management import sending
-from neuroon_django.models import Change, ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
-from tests.factories import make_order, make_product
+from neuroon_django.models import Change, Lane, ShopState, SyncedProduct
+from tests.factories import current_shop, make_order, make_product
 from tests.shop.models import Order, Product, StockRecord
 from tests.shop.neuroon import CheckoutFeed
 
@@ -208,9 +207,9 @@ def test_rows_of_another_worker_are_told(neuroon):
     make_product("A")
     neuroon_sync()
     make_product("B")
-    shop = ShopState.current()
+    shop = current_shop()
     fold_all(shop)
-    assert len(SyncedProduct.objects.claim(shop, Lane.CHANGES, 10, seconds=60)) == 1
+    assert len(SyncedProduct.objects.claim(shop, Lane.LIVE, 10, seconds=60)) == 1
     with pytest.raises(CommandError, match="Another worker has some of them, at most until"):
         neuroon_sync()
 

@@ -21,9 +21,8 @@ from neuroon_django import ConversionLine
 from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.feeds import registry
-from neuroon_django.models import ShopState
 from neuroon_django.operations import steps
-from tests.factories import make_order, make_product
+from tests.factories import current_shop, make_order, make_product
 from tests.operators.test_command_sync import neuroon_sync
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
@@ -69,7 +68,7 @@ def test_all_is_well(neuroon):
         f"verificationCode: {code}\n"
         "ok       token    issued 0 minutes ago\n"
     )
-    shop = ShopState.current()
+    shop = current_shop()
     assert shop.verified_domain == "https://mystore.com"
     assert shop.verified_at is not None
     assert len(neuroon.tokens) == 1
@@ -77,20 +76,20 @@ def test_all_is_well(neuroon):
 
 def test_success_ends_pauses_and_failure_does_not(neuroon):
     make_product()
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", Forbidden("no", method="POST", path="/sync", status=403))
     neuroon.conflict = True
     failing()
-    assert ShopState.current().pauses().keys() == {"products", "deletes"}
+    assert current_shop().pauses().keys() == {"products", "deletes"}
     neuroon.conflict = False
     neuroon_verify()
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == {}
 
 
 def test_check_changes_nothing(neuroon):
     make_product()
     neuroon.verified = False
-    shop = ShopState.current()
+    shop = current_shop()
     shop.failed("products", Forbidden("no", method="POST", path="/sync", status=403))
     lines, failed = failing("--check")
     assert str(failed) == "Failed: domain"
@@ -99,8 +98,8 @@ def test_check_changes_nothing(neuroon):
     assert "instructions: " in lines[-3]
     assert lines[-2].strip() == "→ Run neuroon_verify without --check."
     assert lines[-1] == "warning  token    none was issued yet"
-    assert ShopState.current().pauses()
-    assert ShopState.current().verified_at is None
+    assert current_shop().pauses()
+    assert current_shop().verified_at is None
 
 
 def test_json(neuroon):
@@ -180,7 +179,7 @@ def test_another_shop_answers(neuroon):
     neuroon.fault("shape", endpoint="verify", body=body)
     lines, _failed = failing()
     assert "NEUROON_SHOP_ID is shop_sandbox: use the shop id that belongs to the key." in str(lines)
-    assert ShopState.current().verified_at is None
+    assert current_shop().verified_at is None
 
 
 @pytest.mark.parametrize("shop_id", [42, None])
@@ -196,7 +195,7 @@ def test_a_shop_id_as_a_number_is_the_same_shop(neuroon, settings, monkeypatch, 
 
 def test_a_wait_that_neuroon_asked_for_is_told(neuroon):
     make_product()
-    shop = ShopState.current()
+    shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
     shop.failed("products", error)
     line = next(line for line in neuroon_verify().splitlines() if " pace " in line)
@@ -385,7 +384,7 @@ def test_unverify_asks(neuroon, monkeypatch):
         "ok       domain   the verification was given up\n"
     )
     assert not neuroon.verified
-    assert ShopState.current().verified_at is None
+    assert current_shop().verified_at is None
 
 
 def test_in_spanish(neuroon, settings):

@@ -20,7 +20,7 @@ RUNGS = [
     {"api/messages"},
     {"rules"},
     {"conf", "clicks"},
-    {"api", "querysets"},
+    {"api", "models/sql"},
     {"models"},
     {"feeds"},
     {"recording", "delivery", "widget"},

@@ -11,10 +11,9 @@ from django.db import transaction
 from neuroon_django import clicks
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import ProductRun, fold_all
-from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from neuroon_django.querysets import Lane
-from tests.factories import make_product
+from neuroon_django.delivery import fold_all, product_run
+from neuroon_django.models import Change, Conversion, Lane, ShopState, SyncedProduct
+from tests.factories import another_shop, current_shop, make_product
 from tests.shop.models import Order, Product
 from tests.threads import PATIENCE, elsewhere, side_by_side
 
@@ -83,12 +82,12 @@ def test_law_02_a_transaction_that_commits_late_is_not_skipped(neuroon, flush):
 def test_law_05_a_row_is_claimed_by_one_worker_only(neuroon):
     for n in range(60):
         make_product(f"P-{n}")
-    shop = ShopState.current()
+    shop = current_shop()
     fold_all(shop)
     claimed: list[list[int]] = []
 
     def work() -> None:
-        while rows := SyncedProduct.objects.claim(shop, Lane.CHANGES, 7, seconds=60):
+        while rows := SyncedProduct.objects.claim(shop, Lane.LIVE, 7, seconds=60):
             claimed.append([row.pk for row in rows])
             assert len({row.lease for row in rows}) == 1
 
@@ -96,7 +95,7 @@ def test_law_05_a_row_is_claimed_by_one_worker_only(neuroon):
     pks = sorted(pk for batch in claimed for pk in batch)
     assert len(pks) == len(set(pks))
     # SKIP LOCKED may leave the last candidates to nobody for this round, never for good.
-    rest = SyncedProduct.objects.claim(shop, Lane.CHANGES, 100, seconds=60)
+    rest = SyncedProduct.objects.claim(shop, Lane.LIVE, 100, seconds=60)
     assert len(pks) + len(rest) == 60
 
 
@@ -110,7 +109,7 @@ def test_law_05_many_workers_one_shop(neuroon, flush, settings):
     def work() -> None:
         with Client(**conf.client_options()) as client:
             while not over.is_set():
-                ProductRun(ShopState.current(), client).run()
+                product_run(current_shop(), client).run()
 
     def edit() -> None:
         try:
@@ -136,8 +135,8 @@ def test_law_05_many_workers_one_shop(neuroon, flush, settings):
 @needs_rows
 def test_law_05_folds_for_two_addresses_do_not_deadlock(neuroon):
     """Each makes the other one due for a scan while it holds its own row."""
-    here = ShopState.current()
-    there = ShopState.objects.here("another", "https://elsewhere.test")
+    here = current_shop()
+    there = another_shop("another", "https://elsewhere.test")
 
     def work(shop: ShopState) -> None:
         for _ in range(20):

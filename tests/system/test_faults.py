@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from neuroon_django import clicks
-from neuroon_django.models import Conversion, ShopState, SyncedProduct, gates
-from neuroon_django.querysets import GROUPS
+from neuroon_django.models import Conversion, Group, SyncedProduct, endpoint
+from neuroon_django.operations.status import resume
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
 from neuroon_django.widget import refresh_token
-from tests.factories import make_product
+from tests.factories import current_shop, end_blocks, make_product
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,19 +148,19 @@ class Step:
 def step(request, neuroon: Sandbox, flush, flush_orders, settings, monkeypatch) -> Step:
     settings.NEUROON_TIMEOUT = settings.NEUROON_WIDGET_TIMEOUT = TIMEOUT
     settings.NEUROON_PRODUCTS_API = "plugin"
-    monkeypatch.setattr(gates, "MOMENT", 0.01)
-    monkeypatch.setattr(gates, "MINUTE", 30)
+    monkeypatch.setattr(endpoint, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(endpoint, "LONG_BACKOFF", 30)
     flush()
     product = make_product("A")
     products = SyncedProduct.objects.filter(external_id="A")
     if request.param == "sync":
         there = lambda: "A" in neuroon.products  # noqa: E731
-        return Step(lambda: flush(force=False), products.first, there, "products")
+        return Step(lambda: flush(foreground=False), products.first, there, "products")
     if request.param == "delete":
         flush()
         Product.objects.get(pk=product.pk).delete()
         gone = lambda: "A" not in neuroon.products  # noqa: E731
-        return Step(lambda: flush(force=False), products.first, gone, "deletes")
+        return Step(lambda: flush(foreground=False), products.first, gone, "deletes")
     if request.param == "conversion":
         token = clicks.current.set('{"A": "search-1"}')
         order = Order.objects.create(number="1", total=Decimal("20"), status="paid")
@@ -168,8 +168,8 @@ def step(request, neuroon: Sandbox, flush, flush_orders, settings, monkeypatch) 
         clicks.current.reset(token)
         sent = lambda: list(neuroon.conversions) == ["1"]  # noqa: E731
         orders = Conversion.objects.all()
-        return Step(lambda: flush_orders(force=False), orders.first, sent, "conversions")
-    issued = lambda: bool(ShopState.current().token)  # noqa: E731
+        return Step(lambda: flush_orders(foreground=False), orders.first, sent, "conversions")
+    issued = lambda: bool(current_shop().token)  # noqa: E731
     return Step(refresh_token, lambda: None, issued, "token")
 
 
@@ -189,8 +189,8 @@ def test_law_09_each_fault_at_each_step(neuroon, step, fault, request):
         assert (found and Row(found.status, bool(found.lease), found.due_at is not None)) == wanted
         assert found is None or "sk_" not in found.last_error
     assert bool(step.there()) == (outcome == SENT or _applied(fault, name, outcome))
-    shop = ShopState.current()
-    paused = {"401": set(GROUPS)}.get(fault, _paused(step.group, fault))
+    shop = current_shop()
+    paused = {"401": set(Group.values)}.get(fault, _paused(step.group, fault))
     assert shop.pauses().keys() == (paused if outcome in (PAUSED, AGAIN, UNKNOWN) else set())
     _ends_well(neuroon, step, outcome)
 
@@ -210,12 +210,12 @@ def _paused(group: str, fault: str) -> set[str]:
 
 def _ends_well(neuroon: Sandbox, step: Step, outcome: str) -> None:
     """The fault is over: what was not refused for good arrives, once every lease and pause is over."""
-    ShopState.objects.reopen(ShopState.current().pk)
-    ShopState.objects.update(**{f"{group}_gate": None for group in GROUPS})
+    resume(current_shop())
+    end_blocks()
     for rows in (SyncedProduct.objects, Conversion.objects):
         for row in rows.filter(due_at__isnull=False):
             rows.filter(pk=row.pk).update(due_at=row.created_at)
     step.send()
     assert step.there() == (outcome != REFUSED)
-    assert ShopState.current().pauses() == {}
+    assert current_shop().pauses() == []
     assert neuroon.overlaps == []

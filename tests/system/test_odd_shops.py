@@ -13,15 +13,15 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F, Model, Prefetch, QuerySet, Value
 from django.utils import timezone
+from neuroon_django.feeds.products import MANY
 
 from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
 from neuroon_django.delivery import fold_all
 from neuroon_django.delivery.fold import _mark
 from neuroon_django.feeds import registry
-from neuroon_django.feeds.products import MANY
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.operations import steps
-from tests.factories import recorded
+from tests.factories import current_shop, recorded
 from tests.feeds_in_use import item_feed
 from tests.shop.models import (
     Batch,
@@ -225,7 +225,7 @@ def test_law_08_a_row_that_cannot_be_read_holds_nobody_up(neuroon, flush, use_fe
     mark_changed(Coded.objects.all())
     Coded.objects.filter(code="7").update(grade="broken")
     Item.objects.create(code="I", title="another feed's")
-    flush(force=False)
+    flush(foreground=False)
     assert len(neuroon.products) == 30
     row = SyncedProduct.objects.get(external_id="7")
     told = "is listed: " if row.last_error.startswith("is listed") else ""
@@ -264,7 +264,7 @@ def test_law_08_nor_does_it_stop_a_scan(neuroon, flush, use_feeds):
     flush()
     Coded.objects.filter(code="A").update(grade="broken")
     Coded.objects.filter(code="B").update(title="changed")
-    ShopState.objects.ask_for_scan(ShopState.current().pk)
+    ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert neuroon.products["B"]["name"] == "changed"
     assert "A" in neuroon.products
@@ -279,7 +279,7 @@ def test_law_08_the_database_fails_for_one_product(neuroon, flush, use_feeds):
     use_feeds((Item, item_feed(name=name)))
     for n in range(30):
         Item.objects.create(code=str(n), title="t")
-    flush(force=False)
+    flush(foreground=False)
     assert len(neuroon.products) == 29
     row = SyncedProduct.objects.get(external_id="7")
     told = "OperationalError: canceling statement due to statement timeout"
@@ -315,7 +315,7 @@ def test_law_08_a_feed_whose_queryset_raises_holds_no_other_up(neuroon, flush, u
     registry.feeds["shop.maker"].get_queryset = lambda: broken(None)  # type: ignore[method-assign]
     maker.save()
     Item.objects.create(code="A", title="A")
-    ShopState.objects.ask_for_scan(ShopState.current().pk)
+    ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert set(neuroon.products) == {"A", "m"}
     assert SyncedProduct.objects.get(external_id="m").last_error.startswith(
@@ -337,11 +337,11 @@ def test_law_02_a_scan_that_left_a_feed_out_is_not_over(neuroon, flush, use_feed
         Item.objects.create(code="A", title="A")
     flush()
     assert set(neuroon.products) == {"C"}
-    assert ShopState.current().scanned_at is None
+    assert current_shop().scanned_at is None
     down[0] = False
     flush()
     assert set(neuroon.products) == {"C", "A"}
-    assert ShopState.current().scanned_at is not None
+    assert current_shop().scanned_at is not None
 
 
 @contextmanager
@@ -367,7 +367,7 @@ def test_law_08_a_missing_migration_is_no_products_fault(neuroon, flush, use_ite
     for item in Item.objects.all():
         item.title = "b"
         item.save()
-    fold_all(ShopState.current())
+    fold_all(current_shop())
     with not_migrated("shop_item", "title"), pytest.raises(DatabaseError):
         flush()
     assert not SyncedProduct.objects.filter(status="rejected").exists()
@@ -414,7 +414,7 @@ def test_law_02_a_deadlocks_victim_folds_again(use_items):
 
     use_items(external_id=external_id)
     Item.objects.create(code="A", title="A")
-    fold_all(ShopState.current())
+    fold_all(current_shop())
     assert SyncedProduct.objects.get().external_id == "A"
 
 
@@ -591,7 +591,7 @@ def test_a_cursor_whose_key_is_none_any_more(neuroon, flush, use_feeds, where):
     maker = Maker.objects.create(name="m")
     Gadget.objects.create(code="A", maker=maker)
     if where == "scan":
-        ShopState.objects.move_scan(ShopState.current().pk, "", '["shop", "shop.gadget", "12"]')
+        ShopState.objects.move_scan(current_shop().pk, "", '["shop", "shop.gadget", "12"]')
     else:
         Change.objects.append([("shop.maker", maker.pk)], after=_mark("shop.gadget", "maker") + ":12")
     flush()

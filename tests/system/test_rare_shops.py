@@ -17,11 +17,11 @@ from django.db.models.signals import post_delete
 from neuroon_django import OrderFeed, attribute_order, clicks, mark_changed
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import ConversionRun, fold_all
+from neuroon_django.delivery import fold_all, order_run
 from neuroon_django.delivery import run as running
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from tests.factories import COOKIE, make_product, pay, place
+from tests.factories import COOKIE, current_shop, make_product, pay, place
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Brand, Gadget, Order, OrderLine, Product
 
@@ -63,7 +63,7 @@ def test_law_02_a_replica_that_lags_is_not_asked(neuroon, flush, flush_orders, r
     replica.lagging = True
     flush()
     flush_orders()
-    ShopState.objects.ask_for_scan(ShopState.current().pk)
+    ShopState.objects.request_scan(current_shop().pk)
     flush()
     replica.lagging = False
     assert neuroon.products["A"]["name"] == "Changed"
@@ -111,7 +111,7 @@ def test_law_16_a_save_to_another_database_is_not_neuroons(neuroon, monkeypatch)
 
 def test_law_10_an_order_may_be_what_products_hang_on(neuroon, flush, flush_orders, use_feeds):
     """Products whose popularity or reserved stock is read off their orders."""
-    orders = type(registry.order_feed("shop.order"))
+    orders = type(registry.order_source("shop.order"))
 
     class Reserved(item_feed(external_id="sku", depends_on=["orderline_set__order"])):  # type: ignore[misc]
         def stock_quantity(self, product: Product) -> int:
@@ -141,7 +141,7 @@ def test_law_07_who_waits_for_an_id_and_loses_his_own(neuroon, flush, monkeypatc
     flush()
     other.sku, other.title = "", "Another"
     other.save()
-    fold_all(ShopState.current())
+    fold_all(current_shop())
     taken_back: list[bool] = []
 
     def fold_then_save(shop: ShopState) -> bool:
@@ -180,8 +180,8 @@ def test_law_07_revived_while_its_delete_is_confirmed(neuroon, flush, audited, m
     make_product("A")
     flush()
     Product.objects.get().delete()
-    fold_all(ShopState.current())
-    [row] = SyncedProduct.objects.claim(ShopState.current(), 2, 1, seconds=60)
+    fold_all(current_shop())
+    [row] = SyncedProduct.objects.claim(current_shop(), 2, 1, seconds=60)
     asked: list[str] = []
 
     def note(execute: Any, sql: str, *args: Any) -> Any:
@@ -209,7 +209,7 @@ def test_a_key_is_one_order_however_it_is_spelled(neuroon, flush_orders, use_fee
 
 
 def test_a_scan_of_keys_in_another_script_goes_on(neuroon):
-    shop = ShopState.current()
+    shop = current_shop()
     cursor = '["shop", "shop.item", "' + "ж" * 255 + '"]'
     assert ShopState.objects.move_scan(shop.pk, "", cursor)
     shop.refresh_from_db()
@@ -259,10 +259,10 @@ def test_law_09_a_run_of_orders_ends_in_time_too(neuroon, flush_orders):
         attribute_order(order, COOKIE)
     slow = neuroon.faulty("delay", seconds=0.1, endpoint="conversion")
     with slow, Client(**conf.client_options()) as client:
-        run = ConversionRun(ShopState.current(), client, until=time.monotonic() + 0.5)
+        run = order_run(current_shop(), client, until=time.monotonic() + 0.5)
         run.run()
-    assert 0 < run.sent < 12
-    assert run.sent + flush_orders().sent == 12
+    assert 0 < run.reported < 12
+    assert run.reported + flush_orders().sent == 12
 
 
 def test_law_09_nobody_sleeps_while_neuroons_list_may_not_be_read(neuroon, flush, settings):
@@ -271,12 +271,12 @@ def test_law_09_nobody_sleeps_while_neuroons_list_may_not_be_read(neuroon, flush
     make_product("A")
     flush()
     Product.objects.get().delete()
-    fold_all(ShopState.current())
+    fold_all(current_shop())
     hour = {"status": 429, "headers": {"Retry-After": "3600"}}
     gone = neuroon.faulty("status", status=404, endpoint="delete")
     with gone, neuroon.faulty("status", **hour, endpoint="list"):
         began = time.monotonic()
-        flush(force=False)
-        flush(force=False)
+        flush(foreground=False)
+        flush(foreground=False)
     assert time.monotonic() - began < 5
     assert SyncedProduct.objects.get().status == "deleting"

@@ -25,10 +25,11 @@ from neuroon_django import aget_widget_token, get_widget_token, tasks
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import ApiError
-from neuroon_django.models import ShopState
+from neuroon_django.models import Endpoint, FoldLock, ShopState
 from neuroon_django.widget import pages
 from neuroon_django.widget import token as issuing
 from tests import services
+from tests.factories import current_shop, end_blocks
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,7 +88,8 @@ def age(hours: float) -> None:
     """The clock moved on by that much, as memory, cache and database see it."""
     passed = timedelta(hours=hours)
     stored = F("token_issued_at") - passed
-    ShopState.objects.update(token_issued_at=stored, token_gate=F("token_gate") - passed)
+    ShopState.objects.update(token_issued_at=stored)
+    Endpoint.objects.update(blocked_until=F("blocked_until") - passed)
     cold()
 
 
@@ -145,7 +147,7 @@ def test_law_14_the_cache_saves_the_database(neuroon, settings, django_assert_nu
 
 @pytest.mark.parametrize("junk", [b"\xff", ["x"], "text", [1, 2], ["wt_1", "x"], {"a": 1}, None])
 def test_what_else_stands_in_the_cache_is_not_believed(neuroon, junk):
-    caches["default"].set(issuing.cache_key(issuing.here()), junk)
+    caches["default"].set(issuing.cache_key(issuing.token_key(conf.shop())), junk)
     assert get_widget_token() == neuroon.tokens[0]
 
 
@@ -217,7 +219,9 @@ def test_law_14_a_process_learns_of_a_rotation(neuroon, monkeypatch):
     age(23.5)
     known = get_widget_token()
     settled()
-    pages.memory[issuing.here()] = pages.Known(issuing.Token(known, time.time() - 23.5 * 3600))
+    pages.memory[issuing.token_key(conf.shop())] = pages.CachedToken(
+        issuing.Token(known, time.time() - 23.5 * 3600)
+    )
     forget_trust(monkeypatch)
     assert get_widget_token() == known  # at once, and looks again behind the page's back
     settled()
@@ -235,7 +239,7 @@ def test_law_14_a_page_is_held_once_then_not_at_all(neuroon, settings):
         settled()
     assert get_widget_token() == ""
     pages.memory.clear()  # another process finds the failure on record, and does not wait
-    ShopState.objects.update(token_gate=None)
+    end_blocks()
     with neuroon.held("token"):
         assert seconds(get_widget_token) < 0.4
         settled()
@@ -346,24 +350,24 @@ def test_law_14_failures_are_remembered_with_growing_pauses(neuroon, monkeypatch
             get_widget_token()
             settled()
         assert issued(neuroon) == n
-        closed.append(ShopState.objects.get().seconds_closed("token"))
-        ShopState.objects.update(token_gate=None)
+        closed.append(current_shop().endpoint("token").seconds_closed())
+        end_blocks()
     assert 40 < closed[0] < 61 < 85 < closed[1] < 121 < 170 < closed[2] < 241
     neuroon.verified = True
     get_widget_token()
     settled()
     assert get_widget_token() == neuroon.tokens[0]
-    assert ShopState.objects.get().pauses() == {}
+    assert current_shop().pauses() == []
 
 
 def test_law_14_a_process_believes_longer_each_time_that_there_is_none():
-    here = issuing.here()
+    here = issuing.token_key(conf.shop())
     for _ in range(8):
         pages._remember(here, None)
     assert pages.memory[here].misses == 7
     assert pages.memory[here].settled
     for misses, seconds_ago, believed in ((0, 3, False), (3, 3, True), (3, 17, False), (10, 61, False)):
-        known = pages.Known(None, misses, time.monotonic() - seconds_ago)
+        known = pages.CachedToken(None, misses, time.monotonic() - seconds_ago)
         assert known.settled == believed, (misses, seconds_ago)
     pages._remember(here, issuing.Token("wt_1", time.time()))
     assert pages.memory[here].misses == 0
@@ -376,19 +380,22 @@ def test_retry_after_of_the_token_is_obeyed(neuroon, monkeypatch):
         assert get_widget_token() == ""
         settled()
     assert issued(neuroon) == 1
-    assert 25 < ShopState.objects.get().seconds_closed("token") <= 30
+    assert 25 < current_shop().endpoint("token").seconds_closed() <= 30
 
 
 def test_many_who_ask_do_not_push_the_issuers_turn_away(neuroon, monkeypatch):
     """An issuer that died holds its lease, and nobody who asks meanwhile makes it longer."""
-    shop = ShopState.current()
-    assert ShopState.objects.take_slot(shop.pk, "token", 4, probe=4, near=0)
-    before = shop.seconds_closed("token")
+    shop = current_shop()
+    endpoint = shop.endpoint("token")
+    assert endpoint.begin_exclusive(4)
+    endpoint.refresh_from_db()
+    before = endpoint.run_until
     forget_trust(monkeypatch)
     for _ in range(10):
         assert get_widget_token() == ""
         settled()
-    assert shop.seconds_closed("token") <= before
+    endpoint.refresh_from_db()
+    assert endpoint.run_until == before
     assert issued(neuroon) == 0
 
 
@@ -409,9 +416,9 @@ def test_law_14_inside_the_shops_transaction(neuroon, django_assert_num_queries)
 
 def test_law_14_inside_a_transaction_that_holds_the_write_lock(neuroon, settings):
     settings.NEUROON_WIDGET_TIMEOUT = 0.5
-    shop = ShopState.current()
+    shop = current_shop()
     with transaction.atomic():
-        ShopState.objects.hold(shop.pk)
+        FoldLock.objects.hold(shop)
         assert seconds(get_widget_token) < 1.5
         assert seconds(get_widget_token) < 0.3
     settled()
@@ -463,7 +470,7 @@ def test_law_14_a_cache_server_that_hangs_holds_one_page_once(neuroon, settings,
         other.join(10)  # went to the database without the cache
         for _ in range(5):
             assert get_widget_token() == neuroon.tokens[0]
-            pages.lookups._running[issuing.here()].join(10)
+            pages.lookups._running[issuing.token_key(conf.shop())].join(10)
         assert looking_up() == [hanging]
 
 
@@ -474,7 +481,7 @@ def test_a_database_that_is_gone_costs_the_page_nothing(neuroon, monkeypatch, ca
     token = get_widget_token()
     settled()
     caches["default"].clear()
-    monkeypatch.setattr(ShopState.objects.__class__, "here", gone, raising=False)
+    monkeypatch.setattr(ShopState.objects.__class__, "for_config", gone, raising=False)
     forget_trust(monkeypatch)
     for _ in range(3):
         assert get_widget_token() == token  # what the process knows still serves
@@ -558,7 +565,7 @@ def test_law_15_a_key_that_is_no_header_is_not_told(neuroon, settings, value, ca
     settings.NEUROON_API_KEY = value
     assert get_widget_token() == ""
     settled()
-    reason = ShopState.objects.get().token_reason
+    reason = current_shop().endpoint("token").reason
     for part in (value, repr(value)[1:-1], value.encode(errors="replace").decode()):
         assert part not in reason + caplog.text
 
@@ -571,12 +578,12 @@ def test_law_15_the_key_is_in_no_log_row_cache_key_or_redirected_request(neuroon
         assert get_widget_token() == ""
         settled()
         assert not select.select([listening], [], [], 0)[0]  # nobody called
-    ShopState.objects.update(token_gate=None)
+    end_blocks()
     cold()
     get_widget_token()
     settled()
     assert get_widget_token() == neuroon.tokens[0]
-    rows = [str(list(model.objects.values())) for model in (ShopState,)]
+    rows = [str(list(model.objects.values())) for model in (ShopState, Endpoint)]
     cached = [f"{k} {v!r}" for k, v in caches["default"]._cache.items()]
     assert key not in caplog.text + "".join(rows + cached) + repr(conf.client_options())
     assert {request.endpoint for request in neuroon.requests} == {"token"}

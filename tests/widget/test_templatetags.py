@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils.functional import SimpleLazyObject
 
 from neuroon_django import widget
+from neuroon_django.conf import conf
 from neuroon_django.widget import pages
 from neuroon_django.widget import token as issuing
 
@@ -78,7 +79,7 @@ def test_everything_is_escaped(token, settings):
 def test_the_default_api_address_is_not_printed(token, settings):
     pages.memory.clear()
     settings.NEUROON_API_URL = "https://api.neuroon.ai"
-    pages.memory[issuing.here()] = pages.Known(issuing.Token("wt_1", time.time()))
+    pages.memory[issuing.token_key(conf.shop())] = pages.CachedToken(issuing.Token("wt_1", time.time()))
     assert "data-api-url" not in render("{% neuroon_widget %}")
 
 

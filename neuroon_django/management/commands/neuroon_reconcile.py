@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from neuroon_django.api import Client
+from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Comparison, Reconciliation
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
@@ -33,7 +34,7 @@ class Command(SendingCommand):
     def work(self, **options: Any) -> None:
         self.require_settings()
         self.require_feeds()
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         with self.client() as client:
             neuroon = self.compare(shop, client)
             self.print(neuroon.found, shown=None if options["verbosity"] > 1 else SHOWN)
@@ -42,8 +43,10 @@ class Command(SendingCommand):
             if not options["fix"]:
                 told = _("They differ; neuroon_reconcile --fix mends it.")
                 raise CommandError(told, returncode=FAILED)
-            objection = "" if options["force"] else neuroon.found.strays and neuroon.objection()
-            neuroon.mend(delete=not objection)
+            objection = (
+                "" if options["force"] else neuroon.found.only_remote and neuroon.delete_refusal()
+            )
+            neuroon.repair(delete=not objection)
             self.send(shop, client)
         if objection:
             told = _("Nothing was deleted: %s. --force deletes all the same.") % objection
@@ -62,7 +65,7 @@ class Command(SendingCommand):
 
     def print(self, found: Comparison, shown: int | None) -> None:
         kinds = [
-            (_("Only at Neuroon"), list(found.strays)),
+            (_("Only at Neuroon"), list(found.only_remote)),
             (_("Lost by Neuroon"), list(found.lost.values())),
             (_("Different"), list(found.different.values())),
         ]

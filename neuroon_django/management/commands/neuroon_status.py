@@ -48,7 +48,7 @@ class Command(NeuroonCommand):
         )
 
     def work(self, **options: Any) -> None:
-        status = status_of(ShopState.current())
+        status = status_of(ShopState.objects.for_config(conf.shop()))
         wrong = [f"{m.msg} {m.hint} ({m.id})" for m in wrong_settings()]
         quota = self.quota() if not wrong else {}
         problems = [*wrong, *_problems(status, options["max_age"], options["max_rejected"])]

@@ -8,9 +8,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from neuroon_django.delivery import Scan, fold_all, preview_orders
-from neuroon_django.delivery.preview import rehearse
-from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.conf import conf
+from neuroon_django.delivery import Reconciliation, Scan, fold_all, preview_orders, preview_products
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 
@@ -35,7 +34,7 @@ class Command(SendingCommand):
         self.require_settings()
         if not options["remove_all"]:
             self.require_feeds()
-        shop = ShopState.current()
+        shop = ShopState.objects.for_config(conf.shop())
         if options["dry_run"]:
             self.rehearse(shop, options)
         elif options["remove_all"]:
@@ -46,7 +45,7 @@ class Command(SendingCommand):
     def sync(self, shop: ShopState, options: dict[str, Any]) -> None:
         if options["retry"]:
             SyncedProduct.objects.retry_rejected(shop)
-            Conversion.objects.of(shop).filter(status="rejected").send_again()
+            Conversion.objects.retry_rejected(shop)
         if options["full"]:
             SyncedProduct.objects.forget_digests(shop)
             ShopState.objects.set(shop.pk, scan_cursor="", scanned_at=None)
@@ -58,9 +57,9 @@ class Command(SendingCommand):
         words = {"send": _("send"), "delete": _("delete"), "keep": _("keep back")}
         done: Counter[str] = Counter()
         full, retry = options["full"], options["retry"]
-        for move in rehearse(shop, scan=scan, full=full, retry=retry):
+        for move in preview_products(shop, scan=scan, full=full, retry=retry):
             done[move.verb] += 1
-            self.stdout.write(f"{words[move.verb]} {move.external_id} {move.told}".rstrip())
+            self.stdout.write(f"{words[move.verb]} {move.id} {move.text}".rstrip())
         for verb, order_id, told in preview_orders(shop, scan=scan or full, retry=retry):
             done[verb] += 1
             self.stdout.write(f"{words[verb]} {_('Order %s') % order_id}: {told}")
@@ -72,11 +71,11 @@ class Command(SendingCommand):
         names = {"shop": shop.shop_id, "address": shop.api_url}
         self.confirm(question % names, interactive=interactive)
         fold_all(shop)
-        SyncedProduct.objects.of(shop).take_out()
+        SyncedProduct.objects.of(shop).enqueue_delete()
         with self.client() as client:
             neuroon = Reconciliation(shop, client)
             for listed in list(neuroon.listed()):
-                neuroon.entomb(listed)
+                neuroon.create_tombstones(listed)
             self.stdout.write(
                 _("The next scan and every save send products again: to stay empty, set ")
                 + "NEUROON_ENABLED = False"

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
 
-    from neuroon_django.models import gates
+    from neuroon_django.models import endpoint
     from neuroon_django.testing import Sandbox
     from tests.system.chaos import kills
     from tests.system.chaos.simulation import PAUSES, SETTINGS, Chaos
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             for name, value in {**neuroon.settings(), **SETTINGS}.items():
                 setattr(settings, name, value)
             for name, value in PAUSES.items():
-                setattr(gates, name, value)
+                setattr(endpoint, name, value)
             kills.install(setattr)
             counts = {name: getattr(options, name) for name in ("threads", "processes", "doom")}
             figures = Chaos(neuroon, options.seed, **counts).run(options.operations)

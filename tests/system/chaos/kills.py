@@ -15,20 +15,32 @@ from random import Random
 from typing import Any
 
 from neuroon_django.api import Client
-from neuroon_django.querysets import (
-    ChangeQuerySet,
-    ConversionQuerySet,
-    DeliveryQuerySet,
-    ShopStateQuerySet,
-    SyncedProductQuerySet,
-)
+from neuroon_django.models.assignment import AssignmentQuerySet
+from neuroon_django.models.change import ChangeQuerySet
+from neuroon_django.models.conversion import ConversionQuerySet
+from neuroon_django.models.delivery import DeliveryQuerySet
+from neuroon_django.models.endpoint import EndpointQuerySet
+from neuroon_django.models.product import SyncedProductQuerySet
+from neuroon_django.models.shop import FoldLockQuerySet, ShopStateQuerySet
 
 POINTS = {
     ChangeQuerySet: ("append", "consume"),
-    ConversionQuerySet: ("note",),
-    DeliveryQuerySet: ("begin_sending", "claim", "release", "settle"),
-    ShopStateQuerySet: ("ajar", "hold", "reopen", "set", "shut", "take_slot"),
-    SyncedProductQuerySet: ("bury", "place"),
+    AssignmentQuerySet: ("assign", "claim_scanned"),
+    ConversionQuerySet: ("record_orders",),
+    DeliveryQuerySet: ("_begin", "claim", "release", "settle"),
+    EndpointQuerySet: (
+        "acquire_slot",
+        "begin_run",
+        "block",
+        "end_run",
+        "extend_run",
+        "half_open",
+        "pause_run",
+        "resume",
+    ),
+    FoldLockQuerySet: ("hold",),
+    ShopStateQuerySet: ("set",),
+    SyncedProductQuerySet: ("delete_confirmed",),
 }
 
 

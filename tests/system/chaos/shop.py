@@ -246,7 +246,7 @@ class Shop:
 
     def expected(self, route: str) -> dict[str, Any]:
         """The catalogue that Neuroon must hold, as that route takes it."""
-        feed = registry.product_feed("shop.product")
+        feed = registry.product_source("shop.product")
         assert feed is not None
         with payload_context():
             listed = feed.related().filter(is_published=True)

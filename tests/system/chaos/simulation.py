@@ -24,10 +24,11 @@ from django.db import connection, connections
 
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import ConversionRun, ProductRun
-from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
+from neuroon_django.delivery import order_run, product_run
+from neuroon_django.models import Change, Conversion, SyncedProduct
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault, random_faults
+from tests.factories import current_shop
 from tests.system.chaos import kills
 from tests.system.chaos.shop import Shop
 
@@ -59,7 +60,7 @@ SETTINGS = {
     "NEUROON_RATE_LIMIT": None,
     "NEUROON_AUTO_SYNC": False,
 }
-PAUSES = {"MOMENT": 0.02, "MINUTE": 0.1, "HOUR": 1.0}
+PAUSES = {"FIRST_BACKOFF": 0.02, "LONG_BACKOFF": 0.1, "MAX_BACKOFF": 1.0}
 
 
 @dataclass
@@ -160,10 +161,10 @@ class Chaos:
         client.doom = doom
         with client:
             while not self.over.is_set():
-                shop = ShopState.current()
+                shop = current_shop()
                 until = time.monotonic() + 1
-                ProductRun(shop, client, until=until).run()
-                ConversionRun(shop, client, until=until).run()
+                product_run(shop, client, until=until).run()
+                order_run(shop, client, until=until).run()
                 time.sleep(0.02)
 
     def _keep_up(self) -> None:
@@ -197,13 +198,13 @@ class Chaos:
 
     def _drain(self) -> None:
         """Faults are off: whatever is due, or leased to somebody dead, must go out now."""
-        shop = ShopState.current()
+        shop = current_shop()
         SyncedProduct.objects.retry_rejected(shop)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with Client(**conf.client_options()) as client:
-                ProductRun(shop, client, force=True).run()
-                ConversionRun(shop, client, force=True).run()
+                product_run(shop, client, foreground=True).run()
+                order_run(shop, client, foreground=True).run()
             waiting = [SyncedProduct.objects.of(shop).waiting(), Conversion.objects.of(shop).waiting()]
             if not (Change.objects.exists() or any(rows.exists() for rows in waiting)):
                 return
@@ -211,7 +212,7 @@ class Chaos:
         self.figures.errors.append("something is due for ever")
 
     def _reckon(self, shop: Shop, operations: int) -> None:
-        expected = shop.expected(ShopState.current().route)
+        expected = shop.expected(current_shop().route)
         there, figures = self.neuroon.products, self.figures
         received = self.neuroon.requests
         faults = Counter(_name(one) for one in received if one.fault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuroon_django.models import gates
+from neuroon_django.models import endpoint
 from tests.system.chaos import kills
 from tests.system.chaos.simulation import PAUSES, SETTINGS, Chaos
 
@@ -16,7 +16,7 @@ def test_the_catalogue_ends_as_the_shop_has_it(neuroon, settings, monkeypatch, s
     for name, value in SETTINGS.items():
         setattr(settings, name, value)
     for name, value in PAUSES.items():
-        monkeypatch.setattr(gates, name, value)
+        monkeypatch.setattr(endpoint, name, value)
     kills.install(monkeypatch.setattr)
     figures = Chaos(neuroon, seed, processes=processes, doom=0.01).run(500)
     assert figures.wrong == {}, figures

@@ -20,17 +20,17 @@ def main(config: dict) -> None:
 
     from neuroon_django.api import Client
     from neuroon_django.conf import conf
-    from neuroon_django.delivery import ConversionRun, ProductRun
-    from neuroon_django.models import ShopState, gates
+    from neuroon_django.delivery import order_run, product_run
+    from neuroon_django.models import ShopState, endpoint
 
     for name, value in config["pauses"].items():
-        setattr(gates, name, value)
+        setattr(endpoint, name, value)
     parent = os.getppid()
     with Client(**conf.client_options()) as client:
         while os.getppid() == parent:  # the simulation may be killed itself
-            shop = ShopState.current()
-            ProductRun(shop, client).run()
-            ConversionRun(shop, client).run()
+            shop = ShopState.objects.for_config(conf.shop())
+            product_run(shop, client).run()
+            order_run(shop, client).run()
             time.sleep(0.02)
 
 
