@@ -1,4 +1,4 @@
-"""Start-up: find the shop's feeds, then listen to their models."""
+"""The app's configuration: at start-up it finds the shop's feeds and connects to their models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class NeuroonConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from neuroon_django import checks  # noqa: F401  (registers them)
+        """Import every app's `neuroon.py`, close the registry, and connect the receivers."""
+        from neuroon_django import checks  # noqa: F401  (importing registers them)
         from neuroon_django.feeds import registry
         from neuroon_django.recording.receivers import receivers
 

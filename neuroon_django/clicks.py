@@ -1,6 +1,6 @@
-"""The shopper's clicks: the widget's cookie as text in, pairs of product and search out.
+"""The shopper's clicks: the widget's cookie as text, and the pairs of product and search in it.
 
-A request only carries the text (in `current`, set by the middleware); a worker parses it, as the
+A request only keeps the text (in `current`, set by the middleware); a worker parses it, as the
 hostile input it is (`API.md`, "Conversions"; law 13).
 """
 
@@ -18,15 +18,15 @@ MAX_TEXT = 3 * 4_096  # a full cookie, percent-encoded
 MAX_PAIRS = 500
 MAX_ID = 255
 
-# The cookie's text of the shopper's request that this thread or task serves, else "".
+# The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
 
 _decoder = json.JSONDecoder()
 _search_id = re.compile(r"[A-Za-z0-9._:=/+~-]{1,255}")  # opaque; no room for an address or a name
 
 
-def carried(text: str) -> str:
-    """A cookie's text as a row carries it: cut, and in characters that every database takes."""
+def storable(text: str) -> str:
+    """Return a cookie's text as a row holds it: cut, and in characters that every database takes."""
     text = text[:MAX_TEXT]
     if text.isascii() and "\0" not in text:
         return text
@@ -34,7 +34,7 @@ def carried(text: str) -> str:
 
 
 def parse(text: str) -> dict[str, str]:
-    """`{externalId: searchLogId}` out of a cookie's text; what is not a clean pair is left out.
+    """Return `{externalId: searchLogId}` of a cookie's text, without what is not a clean pair.
 
     The widget cuts a cookie that grows too long, so the pairs that stand whole before a cut count.
     """
@@ -56,7 +56,10 @@ def parse(text: str) -> dict[str, str]:
 
 
 def merge(texts: Iterable[str]) -> str:
-    """The pairs of several texts, oldest first, as one clean text; where room ends, the newest stay."""
+    """Return the pairs of several texts, oldest first, as one clean text.
+
+    The latest search of a product stays, and the newest pairs where not all have room.
+    """
     merged: dict[str, str] = {}
     for pairs in map(parse, texts):
         merged = {key: search for key, search in merged.items() if key not in pairs} | pairs
@@ -67,9 +70,9 @@ def merge(texts: Iterable[str]) -> str:
 
 
 def dump(pairs: Mapping[Any, Any]) -> str:
-    """Pairs as the text that `parse` reads, whatever their types; "" for none."""
-    told = {str(key): str(search) for key, search in pairs.items() if search is not None}
-    return json.dumps(told) if told else ""
+    """Return pairs of any types as the text that `parse` reads; "" for none."""
+    texts = {str(key): str(search) for key, search in pairs.items() if search is not None}
+    return json.dumps(texts) if texts else ""
 
 
 def _value(text: str, position: int, after: str = "") -> tuple[Any, int]:
@@ -77,7 +80,7 @@ def _value(text: str, position: int, after: str = "") -> tuple[Any, int]:
 
 
 def _skip(text: str, position: int, mark: str) -> int:
-    """Past white space and one `mark`; ValueError where something else stands there."""
+    """Return the position after white space and one `mark`; ValueError where a colon is missing."""
     rest = text[position:].lstrip()
     if mark and rest.startswith(mark):
         rest = rest[1:].lstrip()

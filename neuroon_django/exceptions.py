@@ -1,8 +1,8 @@
 """Everything that can go wrong between a shop and Neuroon, as one tree of named errors.
 
-The client raises them, `STATUS_ERRORS` decides which status means what (`API.md`, "Errors"), and the
-code that sends decides what to do by class alone. Wrong configuration stands outside the tree, so
-that nobody who handles `NeuroonError` swallows it.
+The client raises them, `STATUS_ERRORS` says which status means what (`API.md`, "Errors"), and the
+code that sends decides what to do by class alone. `ConfigurationError` stands outside the tree, so
+that code which handles a `NeuroonError` does not swallow it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class NeuroonError(Exception):
-    """Anything that Neuroon, or the way to it, did to one request or one product."""
+    """One request or one product failed: the base class of every error about Neuroon."""
 
 
 class InvalidValue(NeuroonError):
-    """A value that cannot be put on the wire; the message is the reason on its row."""
+    """A product or an order cannot be sent; the message is the reason that its row shows."""
 
 
 class ApiError(NeuroonError):
-    """A request that did not succeed: what was asked, what came back, and what to do about it.
+    """A request did not succeed: the base class of the errors that the client raises.
 
     `status` is None where no answer was understood. `unknown` says that the request may have been
     carried out all the same. `retry_after` is in seconds; `details` is what the error body held.
@@ -51,35 +51,35 @@ class ApiError(NeuroonError):
 
 
 class Refused(ApiError):
-    """The content was refused; the fault is looked for in the products or the order sent."""
+    """Neuroon refused the content: the cause is looked for in the products or the order sent."""
 
 
 class KeyRefused(ApiError):
-    """The API key is wrong: everything pauses."""
+    """Neuroon refused the API key: every group of endpoints pauses."""
 
 
 class Forbidden(ApiError):
-    """A valid key that may not do this here: that endpoint's group pauses."""
+    """Neuroon refused this request to a valid key: the endpoint's group pauses."""
 
 
 class NotFound(Forbidden):
-    """No such shop, or no such product where one is deleted."""
+    """Neuroon knows no such shop, or no such product where one is deleted."""
 
 
 class RateLimited(ApiError):
-    """Over the limit; `retry_after` says for how long."""
+    """Neuroon got more requests than it allows; `retry_after` says how long to wait."""
 
 
 class Unavailable(ApiError):
-    """Temporary: a server error, or no (whole) answer at all."""
+    """Neuroon cannot answer for now: a server error, or no complete answer."""
 
 
 class InvalidAnswer(Unavailable):
-    """A success status whose body is not what `API.md` describes, so nobody knows what was done."""
+    """The body of a success is not what `API.md` describes, so the outcome is unknown."""
 
 
 class Unexpected(Forbidden):
-    """A status nobody described, a redirect included: closed by default."""
+    """Neuroon answered with a status that `API.md` does not describe, such as a redirect."""
 
 
 class ConfigurationError(ImproperlyConfigured):
@@ -103,7 +103,7 @@ UNKNOWN_OUTCOME = frozenset({408, 502, 504})
 
 
 def error_for(status: int) -> type[ApiError]:
-    """The error class of a status that is not 2xx (`API.md`, "Errors"); closed by default."""
+    """Return the error class of a status that is not 2xx (`API.md`, "Errors")."""
     if status >= 500:
         return Unavailable
     return STATUS_ERRORS.get(status, Unexpected)

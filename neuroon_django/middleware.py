@@ -1,4 +1,4 @@
-"""Keeps the shopper's clicks at hand while the shop serves the request: as text, parsed by nobody."""
+"""The middleware that keeps the shopper's clicks, as unparsed text, while a request is served."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Response = HttpResponseBase
 
 
 class ClickAttributionMiddleware:
-    """Lets an order that is saved in a shopper's request keep the widget's cookie (law 13).
+    """Record the widget's cookie with every order that is saved in a shopper's request (law 13).
 
     Put it anywhere in `MIDDLEWARE`. Subclass it and override `allows` to ask for consent; then put
     it behind what `allows` reads, such as the session's middleware.
@@ -43,8 +43,8 @@ class ClickAttributionMiddleware:
             clicks.current.reset(token)
 
     async def _acall(self, request: HttpRequest) -> Response:
-        asked = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
-        text = await sync_to_async(self._text)(request) if asked else self._text(request)
+        may_block = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
+        text = await sync_to_async(self._text)(request) if may_block else self._text(request)
         token = clicks.current.set(text)
         try:
             response: Response = await self.get_response(request)
@@ -53,21 +53,23 @@ class ClickAttributionMiddleware:
             clicks.current.reset(token)
 
     def process_view(self, request: HttpRequest, *args: Any) -> None:
-        """An admin's browsing is not the shopper's."""
+        """Forget the clicks in the admin, where orders are not the visitor's own."""
         match = request.resolver_match
         if match is not None and "admin" in match.app_names:
             clicks.current.set("")
 
     def allows(self, request: HttpRequest) -> bool:
-        """Whether this shopper's clicks may be kept with an order; the shop's word on consent.
+        """Return whether this shopper consents to clicks being kept with an order.
 
-        Asked only where there are clicks; it may read the session and the database, also under ASGI.
+        It is called only where there are clicks, and may read the session and the database, also
+        under ASGI.
         """
         return True
 
     def _text(self, request: HttpRequest) -> str:
+        """Return the cookie's text if the app is on and the shopper consents, else ""."""
         text = _cookie(request)
-        return clicks.carried(text) if text and conf.ENABLED and self.allows(request) else ""
+        return clicks.storable(text) if text and conf.ENABLED and self.allows(request) else ""
 
 
 def _cookie(request: HttpRequest) -> str:

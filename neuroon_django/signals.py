@@ -1,14 +1,15 @@
-"""The signals this app sends; receivers of the shop's own signals live in `receivers`."""
+"""The signals that this app sends; receivers of the shop's own signals are in `recording`."""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
-# sender: the ProductFeed's model or None; synced, created, updated, failed: Neuroon's own counts (int)
+# Neuroon accepted a batch. sender: SyncedProduct; synced, created, updated and failed: Neuroon's own
+# counts (int).
 products_synced = Signal()
 
-# sender: SyncedProduct; row: the SyncedProduct; reason: str
+# A product was rejected. sender: SyncedProduct; row: the SyncedProduct; reason: str.
 product_rejected = Signal()
 
-# sender: Conversion; row: the Conversion
+# An order was reported. sender: Conversion; row: the Conversion.
 conversion_sent = Signal()

@@ -1,4 +1,7 @@
-"""`path("neuroon/", include("neuroon_django.urls"))` gives `neuroon/widget-token/`."""
+"""The URLs of this app: `path("neuroon/", include("neuroon_django.urls"))` in the shop's own.
+
+They give `neuroon/widget-token/`, by the name `neuroon:widget-token`.
+"""
 
 from __future__ import annotations
 

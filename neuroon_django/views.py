@@ -1,4 +1,4 @@
-"""The widget token as JSON, for pages that are cached whole and for browser-rendered shops."""
+"""The view of the widget token, for pages that are cached whole and for browser-rendered shops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RETRY_AFTER = 30  # seconds
 @never_cache
 @require_GET
 def widget_token(request: HttpRequest) -> JsonResponse:
-    """`{"token": "…"}`, or 503 with `Retry-After` where there is none."""
+    """Return `{"token": "…"}` as JSON, or 503 with `Retry-After` (seconds) where there is no token."""
     token = widget.get_token()
     if token:
         return JsonResponse({"token": token})

@@ -1,13 +1,14 @@
 """Record what changed in the shop: one INSERT in the shop's own transaction, and a wake-up after it.
 
-Here are `mark_changed`, `attribute_order` and `muted`, and the functions that the receivers call.
+Here are `mark_changed`, `attribute_order` and `muted`, and the functions by which the receivers
+write change rows.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -20,7 +21,7 @@ from neuroon_django.feeds import ORDER, OrderSource, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change, unseen
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
-from neuroon_django.recording.watches import OwnerColumn
+from neuroon_django.recording.watches import ObjectRef, OwnerColumn
 
 logger = logging.getLogger("neuroon_django")
 
@@ -38,91 +39,105 @@ def muted() -> Iterator[None]:
 
 
 def recording(using: str = "") -> bool:
-    """Whether changes are recorded here and now; those of another database are not Neuroon's."""
+    """Return whether changes made here and now, in that database, are recorded."""
     if not conf.ENABLED:
         unseen.set()
         return False
     return not _muted.get() and (not using or using == Change.objects.db)
 
 
-def record(names: Iterable[tuple[str, Any]], *, task: str = PRODUCTS, clicked: str = "") -> None:
+def record(refs: Collection[ObjectRef], *, task: str = PRODUCTS, clicked: str = "") -> None:
     """Append change rows to the shop's transaction, and wake a worker once it is committed."""
-    Change.objects.append(names, clicks=clicked)
-    wake_after_commit(task)
+    if refs:
+        Change.objects.append(refs, clicks=clicked)
+        wake_after_commit(task)
 
 
 def record_all(objects: QuerySet[Any], label: str, key: str = "pk") -> None:
-    """The same for every object of a queryset, in one statement."""
+    """Append a change row for every object of a queryset, in one statement."""
     Change.objects.append_all(objects, label, key)
-    wake_after_commit(task_for(label))
+    wake_after_commit(_task_for(label))
 
 
-def record_owner(pointer: OwnerColumn, instance: Model, using: str) -> None:
-    """The same for what a row points to, whatever stands in memory: it may hold less, or another."""
-    label, column = pointer.owner._meta.label_lower, pointer.column
-    for key in keys_of(column.model, instance, using):
-        if pointer.by_key and not is_composite(column.model):
-            Change.objects.append_owner(label, column, key, **pointer.kind)
+def record_owner(column: OwnerColumn, instance: Model, using: str) -> None:
+    """Append a change row for the owner of a row as it is stored: memory may hold less, or another."""
+    field = column.column
+    for key in keys_of(field.model, instance, using):
+        if column.by_key and not is_composite(field.model):
+            Change.objects.append_owner(column.label, field, key, **column.content_type_filter)
         else:
-            stored = column.model._base_manager.filter(pk=key).exclude(**{column.attname: None})
-            Change.objects.append_all(
-                stored, label, column.attname if pointer.by_key else f"{column.name}__pk"
-            )
-    wake_after_commit(task_for(label))
+            stored = field.model._base_manager.filter(pk=key).exclude(**{field.attname: None})
+            owner_key = field.attname if column.by_key else f"{field.name}__pk"
+            Change.objects.append_all(stored, column.label, owner_key)
+    wake_after_commit(_task_for(column.label))
 
 
 def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
-    """Look at it again: a product, an order, or anything that products hang on.
+    """Record that products, orders, or objects that products read, have changed.
 
     A queryset costs one statement, whatever its size; use it after `update()` and `bulk_create`.
     """
     if not recording():
         return
     if isinstance(what, QuerySet):
-        for label, model in registry.topics_of(what.model).items():
-            rows, key = rows_of(model, what)
-            record_all(rows, label, key)
-        if is_composite(what.model):
-            _mark_hanging(what)
-        return
-    named: defaultdict[str, list[Any]] = defaultdict(list)
-    for thing in [what] if isinstance(what, Model) else what:
-        if is_composite(type(thing)):
-            _mark_hanging(type(thing)._base_manager.filter(pk=thing.pk))
-        for label, model in registry.topics_of(type(thing)).items():
-            named[label].extend(keys_of(model, thing, Change.objects.db))
-    for label, pks in named.items():
-        record([(label, pk) for pk in pks if pk is not None], task=task_for(label))
+        _mark_rows(what)
+    else:
+        _mark_objects([what] if isinstance(what, Model) else what)
 
 
-def _mark_hanging(rows: QuerySet[Any]) -> None:
-    """Where no change row can name them, the products that hang on them are named."""
+def _mark_rows(rows: QuerySet[Any]) -> None:
+    for label, model in registry.topics_of(rows.model).items():
+        objects, key = rows_of(model, rows)
+        record_all(objects, label, key)
+    if is_composite(rows.model):
+        _mark_dependents(rows)
+
+
+def _mark_objects(objects: Iterable[Model]) -> None:
+    refs: defaultdict[str, list[ObjectRef]] = defaultdict(list)
+    for instance in objects:
+        model = instance._meta.model  # the type of a lazy object is another
+        if is_composite(model):
+            _mark_dependents(model._base_manager.filter(pk=instance.pk))
+        for label, labelled in registry.topics_of(model).items():
+            keys = keys_of(labelled, instance, Change.objects.db)
+            refs[label] += [(label, key) for key in keys if key is not None]
+    for label, labelled_refs in refs.items():
+        record(labelled_refs, task=_task_for(label))
+
+
+def _mark_dependents(rows: QuerySet[Any]) -> None:
+    """Record the products that read these rows, whose own keys a change row has no room for."""
     for feed, path in registry.dependents(rows.model._meta.label_lower):
-        hanging = feed.model._base_manager.filter(**{f"{path.query}__in": rows})
-        record_all(hanging, feed.label)
+        dependents = feed.model._base_manager.filter(**{f"{path.query}__in": rows})
+        record_all(dependents, feed.label)
 
 
 def attribute_order(order: Model, clicked: Any) -> None:
-    """Tie a shopper's clicks to an order: a request, the cookie's text, or a mapping.
+    """Tie a shopper's clicks to an order that was saved: a request, the cookie's text, or a mapping.
 
     For checkouts whose requests the middleware does not see, such as a browser-rendered shop that
-    posts the cookie's text (`API.md`, "Conversions"). The order must have been saved.
+    posts the cookie's text (`API.md`, "Conversions").
     """
     if not recording():
         return
     if order.pk is None:
         logger.warning("clicks_without_order: attribute_order() was given an order that is not saved")
         return
+    feeds = [feed for feed in registry.sources_of(order._meta.model) if isinstance(feed, OrderSource)]
+    using = Change.objects.db
+    refs = [(feed.topic, key) for feed in feeds for key in keys_of(feed.model, order, using)]
+    record(refs, task=ORDERS, clicked=clicks.storable(_cookie_text(clicked)))
+
+
+def _cookie_text(clicked: Any) -> str:
+    """Return the cookie's text, whichever way the clicks were handed over."""
     cookies = getattr(clicked, "COOKIES", None)
     if cookies is not None:
         clicked = cookies.get(clicks.COOKIE_NAME, "")
-    text = clicks.dump(clicked) if isinstance(clicked, Mapping) else str(clicked or "")
-    feeds = [feed for feed in registry.sources_of(type(order)) if isinstance(feed, OrderSource)]
-    using = Change.objects.db
-    names = [(feed.topic, pk) for feed in feeds for pk in keys_of(feed.model, order, using)]
-    record(names, task=ORDERS, clicked=clicks.carried(text))
+    return clicks.dump(clicked) if isinstance(clicked, Mapping) else str(clicked or "")
 
 
-def task_for(label: str) -> str:
+def _task_for(label: str) -> str:
     """Return the name of the task that works on changes recorded under this label."""
     return ORDERS if label.startswith(ORDER) else PRODUCTS

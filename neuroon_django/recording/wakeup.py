@@ -1,7 +1,7 @@
-"""Wake-ups: a flag after the shop's commit, and a thread that turns flags into messages by name.
+"""Wake a worker: a flag after the shop's commit, and a thread that publishes a message per flag.
 
-The rows are the truth and a message only a hint, so nothing here may hold the shop up or raise into
-it. Tasks are woken by their names: the shop's processes never import what workers do.
+The rows are the truth and a message is only a hint, so nothing here may delay the shop or raise into
+it. Messages name the tasks: the shop's processes never import the code of the workers.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ logger = logging.getLogger("neuroon_django")
 
 PRODUCTS, ORDERS = "flush_products", "flush_conversions"
 COOLDOWN = 30.0  # seconds between wake-ups that fail
-EXPIRES = 60.0  # seconds after which beat has woken a worker anyway
+EXPIRES = 60.0  # seconds after which beat has sent a message anyway
 
 
 def send_task(name: str, **options: Any) -> None:
-    """Publish a message for one of this app's tasks; raises what the broker raises."""
+    """Publish a message for one of this app's tasks; it expires a minute after its countdown.
+
+    Raise what the broker raises.
+    """
     countdown = options.get("countdown") or 0
     current_app.send_task(
         f"neuroon_django.tasks.{name}",
@@ -41,10 +44,11 @@ def send_task(name: str, **options: Any) -> None:
 
 
 def wake_after_commit(task: str) -> None:
-    """Flag the publisher once the shop's transaction is committed; it asks whether to wake anybody.
+    """Notify the publisher once the shop's transaction is committed.
 
-    One hook in a transaction, outside its savepoints: each time one is rolled back, Django goes
-    through all hooks. Where the shop commits by hand there is none to hang on; beat finds the rows.
+    A transaction gets one hook, outside its savepoints, since Django goes through all hooks each time
+    a savepoint is rolled back. Where the shop commits by hand there is no hook, and beat finds the
+    rows.
     """
     connection: Any = transaction.get_connection(Change.objects.db)
     if not conf.AUTO_SYNC:
@@ -53,7 +57,7 @@ def wake_after_commit(task: str) -> None:
         if connection.get_autocommit():
             publisher.notify(task)
         return
-    # The list of hooks that each task's is in; Django makes a new list whenever it takes any out.
+    # Django makes a new list whenever it takes hooks out: in the same list, the task's is still there.
     hooks, hooked = connection.run_on_commit, vars(connection).setdefault("neuroon_hooked", {})
     if hooked.get(task) is not hooks:
         notify = _notify(task)
@@ -68,19 +72,20 @@ def _notify(task: str) -> Callable[[], None]:
 
 
 def _has_workers() -> bool:
-    """Whether Celery has a broker and does not run tasks in the caller's thread."""
+    """Return whether Celery has a broker and does not run tasks in the caller's thread."""
     config = current_app.conf
     return bool(config.broker_url or config.broker_write_url) and not config.task_always_eager
 
 
 class Publisher:
-    """Turns flags into wake-up messages, in a daemon thread of its own, anew in every fork."""
+    """The publisher of wake-up messages: one daemon thread per process, started by the first flag."""
 
     def __init__(self) -> None:
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
+        """Begin without a thread, as in a fork, which inherits none, and with locks that are free."""
         self._flag = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -88,7 +93,7 @@ class Publisher:
         self._quiet_until = 0.0
 
     def notify(self, task: str) -> None:
-        """What the shop's thread does after commit: nothing that can wait or fail."""
+        """Flag a task; called by the shop's thread after commit, it neither waits nor fails."""
         self._wanted[task] = None
         self._flag.set()
         if self._thread is None or not self._thread.is_alive():
@@ -101,22 +106,27 @@ class Publisher:
             self._thread = threading.Thread(target=self._work, daemon=True, name="neuroon-wake")
             try:
                 self._thread.start()
-            except RuntimeError:  # the process is ending; the rows are there, beat finds them
+            except RuntimeError:  # the process is ending; beat finds the rows
                 self._thread = None
 
     def _work(self) -> None:
         while True:
             self._flag.wait()
-            time.sleep(max(conf.DEBOUNCE, self._quiet_until - time.monotonic()))
+            self._debounce()
             self._flag.clear()
             # Taken out one by one: what is flagged meanwhile is either among them or still there.
             self._publish([self._wanted.popitem()[0] for _ in range(len(self._wanted))])
 
+    def _debounce(self) -> None:
+        """Wait for further flags of a burst, and as long as the broker is left alone."""
+        time.sleep(max(conf.DEBOUNCE, self._quiet_until - time.monotonic()))
+
     def _publish(self, tasks: list[str]) -> None:
-        """Over a connection of its own: a pool would be shared with forks and with the shop."""
+        """Publish a message for each of these tasks; log what the broker raises."""
         try:
             if not (tasks and conf.can_send and _has_workers()):
                 return
+            # A pool's connection would be shared with forks and with the shop.
             with current_app.connection_for_write() as connection:
                 for task in tasks:
                     send_task(task, connection=connection)

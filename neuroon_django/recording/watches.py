@@ -1,7 +1,8 @@
 """Whose signals concern the feeds, and what each of them means (law 10).
 
-Worked out once, from the paths: for each model that a feed reads, the labels that its changes are
-recorded under, the objects that its rows point to, and the products that a delete would lose.
+The watches are derived once from the paths of the feeds. For each model that a feed reads they say
+under which labels its changes are recorded, which columns of its rows point to an object that
+changes with them, and which products a delete affects.
 """
 
 from __future__ import annotations
@@ -13,39 +14,40 @@ from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
-from neuroon_django.feeds.keys import keys_of
-from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
-from neuroon_django.feeds.registry import registry
-from neuroon_django.feeds.rendering import ProductSource
-from neuroon_django.feeds.reporting import OrderSource
 from neuroon_django.feeds.source import Source
+from neuroon_django.feeds.keys import keys_of
+from neuroon_django.feeds.reporting import OrderSource
+from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
+from neuroon_django.feeds.rendering import ProductSource
+from neuroon_django.feeds.registry import registry
 
-Name = tuple[str, Any]  # a model's label and a primary key
-Topics = dict[str, type[Model]]
+ObjectRef = tuple[str, Any]  # a label and a primary key
+ObjectRefs = dict[ObjectRef, None]  # without doubles, in the order of their recording
+Labels = dict[str, type[Model]]  # with the model whose primary key stands beside the label
 
 
 @dataclass(frozen=True)
 class OwnerColumn:
-    """The column by which a row points to its owner: what is looked at when the row changes."""
+    """The column by which a row points to its owner, which changes whenever the row does."""
 
     owner: type[Model]
     column: Any  # the foreign key, or the object id of a generic one
     generic: Any = None  # the GenericRelation, which also needs the content type to match
 
     @property
+    def label(self) -> str:
+        """The label that changes of the owner are recorded under."""
+        return self.owner._meta.label_lower
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        model, relation = self.column.model, self.generic
-        kind = [model._meta.get_field(relation.content_type_field_name)] if relation else []
-        return tuple(column.attname for column in [self.column, *kind])
-
-    def stands_in(self, update_fields: Iterable[str]) -> bool:
-        """Whether a save of these fields may move the row."""
-        return not spellings(self.column.model, *self.columns).isdisjoint(update_fields)
-
-    def read(self, instance: Model) -> tuple[Any, ...]:
-        return tuple(getattr(instance, column) for column in self.columns)
+        """The attributes that say which owner a row has; the content type's is the second."""
+        columns = [self.column]
+        if self.generic:
+            columns.append(self._content_type_column)
+        return tuple(column.attname for column in columns)
 
     @property
     def by_key(self) -> bool:
@@ -54,59 +56,89 @@ class OwnerColumn:
         return remote is None or bool(remote.primary_key)
 
     @property
-    def kind(self) -> dict[str, Any]:
-        """What another column has to hold: of a generic relation, the content type."""
+    def content_type_filter(self) -> dict[str, Any]:
+        """The value that the content type's column must hold, by its name; of a plain key none."""
         if not self.generic:
             return {}
-        field = self.column.model._meta.get_field(self.generic.content_type_field_name)
-        return {field.column: self.generic.get_content_type().pk}
+        return {self._content_type_column.column: self.generic.get_content_type().pk}
 
-    def names(self, values: Sequence[Any], using: str) -> list[Name]:
-        """The owners that these values of the columns stand for."""
-        label, value = self.owner._meta.label_lower, values[0]
+    @property
+    def _content_type_column(self) -> Any:
+        return self.column.model._meta.get_field(self.generic.content_type_field_name)
+
+    def may_change(self, update_fields: Iterable[str] | None) -> bool:
+        """Return whether a save of these fields, or of all, may give the row another owner."""
+        if not update_fields:
+            return True
+        return not spellings(self.column.model, *self.columns).isdisjoint(update_fields)
+
+    def loaded(self, instance: Model) -> tuple[Any, ...] | None:
+        """Return the columns' values in memory; None where one is deferred or an expression."""
+        memory = vars(instance)
+        if not all(column in memory for column in self.columns):
+            return None
+        values = tuple(memory[column] for column in self.columns)
+        return None if any(hasattr(value, "resolve_expression") for value in values) else values
+
+    def owners(self, values: Sequence[Any], using: str) -> list[ObjectRef]:
+        """Return the owners that these values of the columns stand for."""
+        value = values[0]
         if value is None or (self.generic and values[1] != self.generic.get_content_type().pk):
             return []
         if self.by_key:
-            return [(label, value)]
+            return [(self.label, value)]
         remote = self.column.target_field
         owners = remote.model._base_manager.using(using).filter(**{remote.attname: value})
-        return [(label, pk) for pk in owners.values_list("pk", flat=True)]
+        return [(self.label, pk) for pk in owners.values_list("pk", flat=True)]
+
+    def owners_of(self, instance: Model, using: str) -> list[ObjectRef]:
+        """Return the owners of a row that was saved; what is not in memory is read."""
+        values = self.loaded(instance)
+        if values is not None:
+            return self.owners(values, using)
+        rows: QuerySet[Any] = QuerySet(self.column.model, using=using)
+        rows = rows.filter(pk__in=keys_of(self.column.model, instance, using))
+        return [ref for row in rows.values_list(*self.columns) for ref in self.owners(row, using)]
 
 
 @dataclass
 class Watch:
-    """What one sender's signals mean."""
+    """What the signals of one sender mean."""
 
-    # Labels to record it under, with the models that know it by them:
-    own: Topics = field(default_factory=dict)  # of its product feeds
-    orders: Topics = field(default_factory=dict)  # of its order feeds
-    labels: Topics = field(default_factory=dict)  # its own; products hang on it
-    pointers: dict[OwnerColumn, None] = field(default_factory=dict)
-    # Products to write down before a delete, since afterwards they cannot be found.
-    lost: dict[tuple[ProductSource[Any], str], None] = field(default_factory=dict)
+    product_labels: Labels = field(default_factory=dict)  # it is a product of these
+    order_labels: Labels = field(default_factory=dict)  # it is an order of these
+    related_labels: Labels = field(default_factory=dict)  # products read it along a path
+    owner_columns: dict[OwnerColumn, None] = field(default_factory=dict)
+    # The products to record before a delete, since afterwards they cannot be found through it.
+    affected_by_delete: dict[tuple[ProductSource[Any], str], None] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
 
     @cached_property
-    def topics(self) -> Topics:
-        """What its saves are recorded under, but for orders."""
-        return self.own | self.labels
+    def labels(self) -> Labels:
+        """The labels that its saves are recorded under, but for those of orders."""
+        return self.product_labels | self.related_labels
 
-    def owners(self, instance: Model, using: str) -> dict[Name, None]:
-        """What an object points to, as it stands in memory."""
-        names: dict[Name, None] = {}
-        for pointer in self.pointers:
-            names.update(dict.fromkeys(pointer.names(pointer.read(instance), using)))
-        return names
+    def owners_of(self, instance: Model, using: str) -> ObjectRefs:
+        """Return what a saved row points to."""
+        refs: ObjectRefs = {}
+        for column in self.owner_columns:
+            refs.update(dict.fromkeys(column.owners_of(instance, using)))
+        return refs
 
     def add(self, other: Watch) -> None:
-        for name in ("own", "orders", "labels", "pointers", "lost"):
-            getattr(self, name).update(getattr(other, name))
+        """Mean what another watch means as well."""
+        self.product_labels |= other.product_labels
+        self.order_labels |= other.order_labels
+        self.related_labels |= other.related_labels
+        self.owner_columns |= other.owner_columns
+        self.affected_by_delete |= other.affected_by_delete
         self.reads |= other.reads
 
 
-def named(topics: Topics, instance: Model, using: str) -> dict[Name, None]:
-    """An object under these labels."""
-    return {(t, pk): None for t, model in topics.items() for pk in keys_of(model, instance, using)}
+def refs_of(labels: Labels, instance: Model, using: str) -> ObjectRefs:
+    """Return an object under each of these labels; under none where it has no key."""
+    keys = [(label, key) for label, model in labels.items() for key in keys_of(model, instance, using)]
+    return {(label, key): None for label, key in keys if key is not None}
 
 
 class Watches:
@@ -116,56 +148,70 @@ class Watches:
         self.by_model: defaultdict[type[Model], Watch] = defaultdict(Watch)
         self.through: defaultdict[type[Model], dict[Hop, None]] = defaultdict(dict)
         for feed in registry.sources().values():
-            self._watch_own(feed)
+            self._watch_objects(feed)
             if isinstance(feed, ProductSource):
                 for path in feed.paths:
-                    self._watch(feed, path)
+                    self._watch_path(feed, path)
 
-    def _watch_own(self, feed: Source[Any]) -> None:
+    def _watch_objects(self, feed: Source[Any]) -> None:
         watch = self.by_model[feed.model]
-        labels = watch.orders if isinstance(feed, OrderSource) else watch.own
+        labels = watch.order_labels if isinstance(feed, OrderSource) else watch.product_labels
         labels[feed.topic] = feed.model
         watch.reads |= feed.reads()
 
-    def _watch(self, feed: ProductSource[Any], path: Path) -> None:
+    def _watch_path(self, feed: ProductSource[Any], path: Path) -> None:
+        """Watch the model at a path's end, and the table of a many-to-many that leads to it."""
         hop = path.hops[-1]
         watch = self.by_model[hop.target]
         watch.reads |= path.reads
         if hop.kind == "reverse":
-            self._point(hop.target, OwnerColumn(hop.source, hop.field.field))
+            self._watch_column(hop.target, OwnerColumn(hop.source, hop.field.field))
         elif hop.kind == "generic":
             column = hop.target._meta.get_field(hop.field.object_id_field_name)
-            self._point(hop.target, OwnerColumn(hop.source, column, hop.field))
+            self._watch_column(hop.target, OwnerColumn(hop.source, column, hop.field))
         else:
-            watch.labels[hop.target._meta.label_lower] = hop.target
-            watch.lost[feed, path.query] = None
+            watch.related_labels[hop.target._meta.label_lower] = hop.target
+            watch.affected_by_delete[feed, path.query] = None
         if hop.through:
-            self.through[hop.through][hop] = None
-            # A table that the shop declared is also changed by saving its rows.
-            if not hop.through._meta.auto_created and hop.through_column:
-                self._point(hop.through, OwnerColumn(hop.source, hop.through_column))
-                self.by_model[hop.through].reads |= Reads(all_but=True)
+            self._watch_through(hop.through, hop)
 
-    def _point(self, model: type[Model], pointer: OwnerColumn) -> None:
+    def _watch_through(self, through: type[Model], hop: Hop) -> None:
+        self.through[through][hop] = None
+        # A table that the shop declared is also changed by saving its rows.
+        if not through._meta.auto_created and hop.through_column:
+            self._watch_column(through, OwnerColumn(hop.source, hop.through_column))
+            self.by_model[through].reads |= Reads(all_but=True)
+
+    def _watch_column(self, model: type[Model], column: OwnerColumn) -> None:
         watch = self.by_model[model]
-        watch.pointers[pointer] = None
-        watch.reads |= Reads(spellings(model, *pointer.columns))
+        watch.owner_columns[column] = None
+        watch.reads |= Reads(spellings(model, *column.columns))
 
     def senders(self) -> Iterator[tuple[type[Model], Watch]]:
-        """Every class whose signals concern a watched model: itself, its proxies, kin by table."""
+        """Return every class whose signals concern a watched model, with what they mean.
+
+        These are the model itself, its proxies, its parents by table and their children.
+        """
         for model in apps.get_models(include_auto_created=True):
             merged = Watch()
-            kin = [watched for watched in self.by_model if same_table(model, watched)]
-            for watched in kin:
-                merged.add(self.by_model[watched])
-            if kin:
-                self._without_columns(model, kin, merged)
+            watched = [other for other in self.by_model if same_table(model, other)]
+            for other in watched:
+                merged.add(self.by_model[other])
+            if watched:
+                self._without_missing_columns(model, watched, merged)
                 yield model, merged
 
-    def _without_columns(self, model: type[Model], kin: list[type[Model]], watch: Watch) -> None:
-        """A parent's instance has not its child's columns: the worker finds what it belongs to."""
-        unknown = [p for p in watch.pointers if not issubclass(model, p.column.model)]
-        for pointer in unknown:
-            del watch.pointers[pointer]
-        known = {m._meta.label_lower: m for m in kin for p in unknown if p in self.by_model[m].pointers}
-        watch.labels.update({label: m for label, m in known.items() if registry.dependents(label)})
+    def _without_missing_columns(
+        self, model: type[Model], watched: list[type[Model]], watch: Watch
+    ) -> None:
+        """Record a parent's row under the labels of children whose columns it does not have.
+
+        A worker finds out which owner it belongs to.
+        """
+        missing = [c for c in watch.owner_columns if not issubclass(model, c.column.model)]
+        for column in missing:
+            del watch.owner_columns[column]
+            for child in watched:
+                label = child._meta.label_lower
+                if column in self.by_model[child].owner_columns and registry.dependents(label):
+                    watch.related_labels[label] = child

@@ -77,12 +77,12 @@ def test_merged_the_newest_search_wins_and_the_newest_pairs_stay():
 
 @settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=400) | st.binary(max_size=400).map(lambda b: b.decode("latin-1")))
-def test_any_text_is_carried_in_what_every_database_takes(text):
-    carried = clicks.carried(text)
-    assert carried.isascii()
-    assert "\0" not in carried
-    assert len(carried) <= clicks.MAX_TEXT
-    assert clicks.parse(carried).items() >= clicks.parse(text).items() or text.startswith("%")
+def test_any_text_is_stored_in_what_every_database_takes(text):
+    stored = clicks.storable(text)
+    assert stored.isascii()
+    assert "\0" not in stored
+    assert len(stored) <= clicks.MAX_TEXT
+    assert clicks.parse(stored).items() >= clicks.parse(text).items() or text.startswith("%")
 
 
 ids = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
@@ -94,5 +94,5 @@ searches = st.from_regex(r"[A-Za-z0-9._:=/+~-]{1,40}", fullmatch=True)
 def test_every_clean_cookie_comes_back_whole(pairs, encoded, plain):
     text = json.dumps(pairs, ensure_ascii=not plain)
     text = quote(text) if encoded else text
-    assert clicks.parse(clicks.carried(text)) == pairs
-    assert clicks.parse(clicks.merge([clicks.carried(text)])) == pairs
+    assert clicks.parse(clicks.storable(text)) == pairs
+    assert clicks.parse(clicks.merge([clicks.storable(text)])) == pairs

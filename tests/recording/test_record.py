@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils.functional import SimpleLazyObject
 
 from neuroon_django import mark_changed, muted
 from neuroon_django.models import Change
@@ -113,6 +114,14 @@ def test_law_16_kin_by_proxy_and_by_table_is_marked(use_items):
     assert recorded() == [proxy, proxy]
     mark_changed([tool, ItemProxy.objects.get()])
     assert recorded() == named(tool, tool)
+
+
+def test_a_lazy_object_is_marked_as_what_it_stands_for(shop):
+    """As `request.user` is one, where products hang on users."""
+    maker = Maker.objects.get()
+    mark_changed(SimpleLazyObject(lambda: maker))
+    mark_changed([SimpleLazyObject(lambda: shop[0])])
+    assert recorded() == [("shop.maker", str(maker.pk)), *named(shop[0])]
 
 
 def test_uuids_are_found_again(use_feeds, neuroon, flush):

@@ -9,13 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 from celery import Celery, current_app
+from celery.beat import ScheduleEntry, Scheduler
+from celery.contrib.testing.worker import start_worker
+from celery.signals import task_postrun
 from django.db import transaction
 
+import neuroon_django.tasks  # noqa: F401  (a worker knows them)
 from neuroon_django.recording import wakeup
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, Publisher, wake_after_commit
+from neuroon_django.schedules import beat_schedule
 from tests import services
 from tests.factories import make_product
 from tests.shop.models import Order
@@ -24,25 +30,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Recorder(Publisher):
-    """A publisher that keeps what it would publish."""
+    """A publisher that keeps what it would publish, whenever the test lets its thread go on."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def _reset(self) -> None:
+        super()._reset()
         self.published: list[set[str]] = []
-        self.told = threading.Event()
-        self.fails = False
+        self._turns, self._done = threading.Semaphore(0), threading.Semaphore(0)
 
-    def _publish(self, tasks):
-        if self.fails:
-            super()._publish(tasks)
-        elif tasks:
-            self.published.append(set(tasks))
-            self.told.set()
+    def _debounce(self) -> None:
+        self._turns.acquire()
+
+    def _publish(self, tasks: list[str]) -> None:
+        self.published.append(set(tasks))
+        self._done.release()
+
+    def debounced(self) -> list[set[str]]:
+        """Return what has been published when the thread has waited once more."""
+        self._turns.release()
+        assert self._done.acquire(timeout=10), "nobody flagged it"
+        return self.published
 
 
 @pytest.fixture
-def publisher(monkeypatch, settings) -> Recorder:
-    settings.NEUROON_DEBOUNCE = 0.2
+def publisher(monkeypatch) -> Recorder:
     made = Recorder()
     monkeypatch.setattr(wakeup, "publisher", made)
     return made
@@ -55,13 +65,21 @@ def test_law_01_a_burst_is_one_wake_up_after_commit(neuroon, publisher):
             product.save()
         Order.objects.create(number="1")
         assert not publisher._flag.is_set()
-    assert publisher.told.wait(10)
+    assert publisher.debounced() == [{PRODUCTS, ORDERS}]
     for _ in range(5):
         product.save()
-    publisher.told.clear()
-    assert publisher.told.wait(10)
-    assert publisher.published == [{"flush_products", "flush_conversions"}, {"flush_products"}]
+    assert publisher.debounced() == [{PRODUCTS, ORDERS}, {PRODUCTS}]
     assert [t.name for t in threading.enumerate()].count("neuroon-wake") >= 1
+
+
+def test_law_01_a_burst_is_waited_for_and_a_broken_broker_is_left_alone(monkeypatch, settings):
+    settings.NEUROON_DEBOUNCE = 3
+    publisher, waits = Publisher(), []
+    monkeypatch.setattr(wakeup.time, "sleep", waits.append)
+    publisher._debounce()
+    publisher._quiet_until = time.monotonic() + 30
+    publisher._debounce()
+    assert waits == [3, pytest.approx(30, abs=1)]
 
 
 def test_law_01_rolled_back_wakes_nobody(neuroon, publisher):
@@ -77,29 +95,31 @@ def test_law_01_without_auto_sync_nobody_is_woken(neuroon, publisher, settings):
     assert publisher._thread is None
 
 
-def test_law_01_what_is_flagged_while_it_publishes_is_published_next(neuroon, publisher, settings):
+def test_law_01_what_is_flagged_while_it_publishes_is_published_next(settings):
     settings.NEUROON_DEBOUNCE = 0
-    seen: list[int] = []
+    publisher, seen, over = Publisher(), [], threading.Event()
 
-    def slow(tasks):
+    def slow(tasks: list[str]) -> None:
         if tasks and len(seen) < 50:
             seen.append(len(tasks))
             publisher.notify(PRODUCTS)
         elif tasks:
-            publisher.told.set()
+            over.set()
 
-    publisher._publish = slow
+    publisher._publish = slow  # type: ignore[method-assign]
     publisher.notify(PRODUCTS)
-    assert publisher.told.wait(10)
+    assert over.wait(10)
     assert seen == [1] * 50
 
 
-def test_law_01_a_broken_broker_is_told_once_per_cooldown(neuroon, publisher, celery, caplog):
+def test_law_01_a_broken_broker_is_reported_once_per_cooldown(
+    neuroon, publisher, celery, caplog, monkeypatch
+):
     """The connection is refused: one line, and silence for half a minute whatever is saved."""
-    publisher.fails = True
     celery(broker_url="redis://127.0.0.1:9/0")
+    monkeypatch.setitem(current_app.conf, "broker_transport_options", {"max_retries": 0})
     with caplog.at_level(logging.WARNING, "neuroon_django"):
-        publisher._publish([PRODUCTS])
+        Publisher._publish(publisher, [PRODUCTS])
         make_product("A")
         make_product("B")
     assert [r.getMessage().partition(" ")[0] for r in caplog.records] == ["wake_up_failed"]
@@ -112,16 +132,14 @@ def test_law_01_nobody_to_wake(neuroon, publisher, celery, monkeypatch, settings
     celery(broker_url=url, task_always_eager=reason == "eager")
     settings.NEUROON_API_KEY = "" if reason == "no key" else "sk_x"
     monkeypatch.setattr(current_app, "connection_for_write", lambda: 1 / 0)
-    publisher.fails = True
-    publisher._publish([PRODUCTS])
+    Publisher._publish(publisher, [PRODUCTS])
     assert publisher._quiet_until == 0
 
 
 def test_law_01_it_begins_anew_in_a_fork(neuroon, publisher):
     """gunicorn preload, uWSGI, prefork Celery: a thread does not survive a fork, a held lock does."""
     publisher.notify(ORDERS)
-    assert publisher.told.wait(10)
-    publisher.told.clear()
+    assert publisher.debounced() == [{ORDERS}]
     read, write = os.pipe()
     publisher._starting.acquire()  # as another thread of the shop may have at that moment
     pid = os.fork()
@@ -131,8 +149,7 @@ def test_law_01_it_begins_anew_in_a_fork(neuroon, publisher):
         shop = threading.Thread(target=publisher.notify, args=[PRODUCTS], daemon=True)
         shop.start()
         shop.join(10)
-        told = publisher.told.wait(10) and publisher.published[-1] == {"flush_products"}
-        os.write(write, b"1" if told else b"0")
+        os.write(write, b"1" if publisher.debounced() == [{PRODUCTS}] else b"0")
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(read, 1) == b"1"
@@ -162,6 +179,45 @@ def test_law_01_a_real_broker_gets_the_message(neuroon, broker, celery, monkeypa
     assert message.payload[:2] == [[], {}]
 
 
+def executed(broker: str, until: str) -> list[str]:
+    """Return the tasks that a worker runs of the waiting messages, up to the last of them."""
+    before = current_app._get_current_object()
+    app = Celery("workers", broker=broker, set_as_current=False)
+    names: list[str] = []
+    over = threading.Event()
+
+    def ran(task: Any, **kwargs: Any) -> None:
+        names.append(task.name.removeprefix("neuroon_django.tasks."))
+        if names[-1] == until:
+            over.set()
+
+    task_postrun.connect(ran)
+    try:
+        with start_worker(app, perform_ping_check=False, shutdown_timeout=30):
+            assert over.wait(30)
+    finally:
+        task_postrun.disconnect(ran)
+        before.set_current()  # a worker makes its app everybody's
+        before.set_default()
+    return names
+
+
+def test_law_09_a_message_that_expired_is_not_executed(redis, celery, monkeypatch, settings):
+    """Neither a wake-up nor beat's, which wait where no worker runs."""
+    settings.NEUROON_ENABLED = False  # the task that is run has nothing to do
+    celery(broker_url=redis)
+    with monkeypatch.context() as patch:
+        patch.setattr(wakeup, "EXPIRES", 0.001)
+        wakeup.send_task(PRODUCTS)
+    beat = Scheduler(app=current_app, lazy=True)
+    for name, entry in beat_schedule().items():
+        entry["options"]["expires"] = 0.001
+        beat.apply_async(ScheduleEntry(name, app=current_app, **entry), advance=False)
+    time.sleep(0.01)
+    wakeup.send_task(ORDERS)
+    assert executed(redis, until=ORDERS) == [ORDERS]
+
+
 def test_law_01_a_process_ends_without_waiting_for_the_thread(tmp_path):
     """A management command that saved something ends at once, though the broker hangs."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -178,13 +234,18 @@ settings.NEUROON_DEBOUNCE = 0
 call_command("migrate", verbosity=0)
 from tests.shop.models import Product
 Product.objects.create(sku="A", title="A")
-import time; time.sleep(0.5)
+input()
 print("saved", flush=True)
 """
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, timeout=60, check=True, text=True
-        )
-    assert done.stdout == "saved\n"
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            silent.settimeout(60)
+            connection, _ = silent.accept()  # the thread waits for an answer now
+            with connection:
+                out, errors = process.communicate("\n", timeout=60)
+    assert (out, process.returncode) == ("saved\n", 0), errors
 
 
 def test_law_01_flagging_takes_no_lock(neuroon, publisher):

@@ -93,6 +93,22 @@ def test_imports_go_down_the_ladder(path):
     assert climbs == []
 
 
+@pytest.mark.parametrize(
+    ("wing", "forbidden"),
+    [("recording", {"delivery", "api", "tasks"}), ("delivery", {"recording", "tasks"})],
+)
+def test_the_wings_meet_only_in_the_tables(wing, forbidden):
+    """What the shop's processes run knows nothing of the workers' code, nor the reverse."""
+    files = [path for path in FILES if path.relative_to(PACKAGE).parts[0] == wing]
+    known = {
+        (path.name, module)
+        for path in files
+        for module in imported(ast.parse(path.read_text()))
+        if module.partition(".")[0] in forbidden
+    }
+    assert files and known == set()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_small(path):
     text = path.read_text()
