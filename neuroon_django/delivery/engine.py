@@ -67,7 +67,7 @@ class Engine:
         self.channels: list[Channel[Any]] = []
         self.in_flight: dict[Future[Any], Request[Any]] = {}
         self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
-        self.claimed_any = False  # in this round; what needed no request may be due in another lane
+        self.progressed = False  # in this round: what was found may be due in another lane
         self.build_failures = 0
 
     def run(self) -> RunStatistics:
@@ -136,13 +136,13 @@ class Engine:
     def _next(self) -> Request[Any] | None:
         """Return the next request, leased and with its slot taken; None where there is none now."""
         while self.has_time:
-            asked_all, self.claimed_any = not self.empty_lanes, False
+            asked_all, self.progressed = not self.empty_lanes, False
             request = next(self._offers(), None)
             if request is not None:
                 if self._make_ready(request):
                     self.statistics.requests += 1
                     return request
-            elif asked_all and not self.claimed_any:
+            elif asked_all and not self.progressed:
                 return None
             else:
                 self.empty_lanes.clear()
@@ -230,6 +230,11 @@ class Engine:
 
     # What channels call
 
+    def found_work(self) -> None:
+        """Ask every lane anew: what was folded may be due in any of them."""
+        self.empty_lanes.clear()
+        self.progressed = True
+
     def claim(self, channel: Channel[Any], lane: Lane, limit: int) -> list[Any]:
         """Return claimed rows of a lane; none where it was found empty a moment ago."""
         key = (channel.group, lane)
@@ -238,7 +243,7 @@ class Engine:
         rows = channel.table.claim(self.shop, lane, limit, seconds=self.lease_seconds)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
-        self.claimed_any = self.claimed_any or bool(rows)
+        self.progressed = self.progressed or bool(rows)
         return rows
 
     @property

@@ -65,7 +65,7 @@ class OrderChannel(Channel[Conversion]):
 
     def prepare(self) -> None:
         if fold_orders_for(self.shop, FOLD_SECONDS, self.engine.until):
-            self.engine.empty_lanes.clear()
+            self.engine.found_work()
 
     def build(self, rows: Sequence[Conversion]) -> Iterable[OrderReport]:
         outcomes, reports = ConversionOutcomes(), []

@@ -101,7 +101,7 @@ class ProductChannel(Channel[SyncedProduct]):
 
     def prepare(self) -> None:
         if fold_for(self.shop, FOLD_SECONDS, self.engine.until):
-            self.engine.empty_lanes.clear()
+            self.engine.found_work()
 
     def claim_next(self) -> Sequence[SyncedProduct]:
         """Return rows that are due; where there are none, the scan finds some."""
@@ -113,6 +113,8 @@ class ProductChannel(Channel[SyncedProduct]):
                 return rows
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)
+            self.engine.progressed = True
+            self.prepare()  # ids that the page has released are taken over before they are deleted
             self.engine.on_progress(self.statistics)
 
     def _handed(self) -> list[SyncedProduct]:

@@ -59,10 +59,11 @@ class Scan:
         gap = timedelta(seconds=RUN_GAP)
         unattended = shop.run_at is None or shop.run_at < timezone.now() - gap
         ShopState.objects.note_run(shop.pk)
-        if unattended or asked or unseen.is_set():
+        anew = unattended or asked or unseen.is_set()
+        if anew:
             unseen.clear()
             ShopState.objects.request_scan(shop.pk)
-        if not (unattended or asked) and shop.scanned_at is not None and not shop.scan_cursor:
+        elif shop.scanned_at is not None and not shop.scan_cursor:
             return None
         shop.refresh_from_db(fields=["scan_cursor", "scanned_at"])
         scan = cls(shop)
@@ -112,7 +113,7 @@ class Scan:
             logger.warning("not_scanned feed=%s error=%s", source.label, format_error(error))
             self.failed = self.failed or source.label
             return ""
-        folds = FoldLock.objects.folds(self.shop)
+        folds = FoldLock.objects.folds(self.shop) if self.lease_seconds else 0
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
             return ""

@@ -54,7 +54,10 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
 
     def for_config(self, config: ShopConfig) -> ShopState:
         """Return the row of a configured shop, made where there is none."""
-        shop: ShopState = self.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)[0]
+        shop: ShopState
+        shop, created = self.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)
+        if created:
+            FoldLock.objects.get_or_create(shop=shop)
         shop.config = config
         return shop
 

@@ -175,9 +175,9 @@ class Receivers:
         watch = self.watches[sender]
         for column in watch.owner_columns:
             record_owner(column, instance, using)
-        for feed, query in watch.affected_by_delete:
-            dependents = feed.model._base_manager.filter(**{f"{query}__pk": instance.pk})
-            record_all(dependents, feed.label)
+        for source, query in watch.affected_by_delete:
+            dependents = source.model._base_manager.filter(**{f"{query}__pk": instance.pk})
+            record_all(dependents, source.label)
 
     @receiver
     def relation_changed(

@@ -108,9 +108,9 @@ def _mark_objects(objects: Iterable[Model]) -> None:
 
 def _mark_dependents(rows: QuerySet[Any]) -> None:
     """Record the products that read these rows, whose own keys a change row has no room for."""
-    for feed, path in registry.dependents(rows.model._meta.label_lower):
-        dependents = feed.model._base_manager.filter(**{f"{path.query}__in": rows})
-        record_all(dependents, feed.label)
+    for source, path in registry.dependents(rows.model._meta.label_lower):
+        dependents = source.model._base_manager.filter(**{f"{path.query}__in": rows})
+        record_all(dependents, source.label)
 
 
 def attribute_order(order: Model, clicked: Any) -> None:
@@ -124,9 +124,11 @@ def attribute_order(order: Model, clicked: Any) -> None:
     if order.pk is None:
         logger.warning("clicks_without_order: attribute_order() was given an order that is not saved")
         return
-    feeds = [feed for feed in registry.sources_of(order._meta.model) if isinstance(feed, OrderSource)]
+    sources = [
+        source for source in registry.sources_of(order._meta.model) if isinstance(source, OrderSource)
+    ]
     using = Change.objects.db
-    refs = [(feed.topic, key) for feed in feeds for key in keys_of(feed.model, order, using)]
+    refs = [(source.topic, key) for source in sources for key in keys_of(source.model, order, using)]
     record(refs, task=ORDERS, clicked=clicks.storable(_cookie_text(clicked)))
 
 

@@ -16,12 +16,12 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model, QuerySet
 
-from neuroon_django.feeds.source import Source
 from neuroon_django.feeds.keys import keys_of
-from neuroon_django.feeds.reporting import OrderSource
 from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
-from neuroon_django.feeds.rendering import ProductSource
 from neuroon_django.feeds.registry import registry
+from neuroon_django.feeds.rendering import ProductSource
+from neuroon_django.feeds.reporting import OrderSource
+from neuroon_django.feeds.source import Source
 
 ObjectRef = tuple[str, Any]  # a label and a primary key
 ObjectRefs = dict[ObjectRef, None]  # without doubles, in the order of their recording
@@ -147,19 +147,19 @@ class Watches:
     def __init__(self) -> None:
         self.by_model: defaultdict[type[Model], Watch] = defaultdict(Watch)
         self.through: defaultdict[type[Model], dict[Hop, None]] = defaultdict(dict)
-        for feed in registry.sources().values():
-            self._watch_objects(feed)
-            if isinstance(feed, ProductSource):
-                for path in feed.paths:
-                    self._watch_path(feed, path)
+        for source in registry.sources().values():
+            self._watch_objects(source)
+            if isinstance(source, ProductSource):
+                for path in source.paths:
+                    self._watch_path(source, path)
 
-    def _watch_objects(self, feed: Source[Any]) -> None:
-        watch = self.by_model[feed.model]
-        labels = watch.order_labels if isinstance(feed, OrderSource) else watch.product_labels
-        labels[feed.topic] = feed.model
-        watch.reads |= feed.reads()
+    def _watch_objects(self, source: Source[Any]) -> None:
+        watch = self.by_model[source.model]
+        labels = watch.order_labels if isinstance(source, OrderSource) else watch.product_labels
+        labels[source.topic] = source.model
+        watch.reads |= source.reads()
 
-    def _watch_path(self, feed: ProductSource[Any], path: Path) -> None:
+    def _watch_path(self, source: ProductSource[Any], path: Path) -> None:
         """Watch the model at a path's end, and the table of a many-to-many that leads to it."""
         hop = path.hops[-1]
         watch = self.by_model[hop.target]
@@ -171,7 +171,7 @@ class Watches:
             self._watch_column(hop.target, OwnerColumn(hop.source, column, hop.field))
         else:
             watch.related_labels[hop.target._meta.label_lower] = hop.target
-            watch.affected_by_delete[feed, path.query] = None
+            watch.affected_by_delete[source, path.query] = None
         if hop.through:
             self._watch_through(hop.through, hop)
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from neuroon_django.delivery import engine, fold_all
 from neuroon_django.delivery.building import BuildResult, build, render_rows
@@ -141,7 +142,7 @@ def test_law_04_listed_again_while_it_is_being_unlisted(neuroon, flush):
     product.is_published = True
     product.save()
     fold()
-    SyncedProduct.objects.settle(found.done_rows, found.done)
+    SyncedProduct.objects.settle(found.outcomes)
     row = SyncedProduct.objects.get()
     assert (row.lane, row.status) == (Lane.LIVE, "pending")
     flush()
@@ -156,7 +157,7 @@ def test_law_05_one_claim_at_a_time(neuroon):
     fold()
     [row] = claim()
     assert claim() == []
-    assert SyncedProduct.objects.begin_sending([row], 60, digest="") == [row]
+    assert SyncedProduct.objects.begin_sending([row], 60) == [row]
 
 
 def test_law_05_a_change_of_what_is_on_the_wire_waits_for_the_answer(neuroon, flush):
@@ -185,9 +186,9 @@ def test_law_05_who_lost_his_lease_sends_nothing_and_settles_nothing(neuroon, fl
     [other] = claim(1)
     assert other.pk == one.pk
     assert SyncedProduct.objects.begin_sending([one, two], 60) == [two]
-    outcome = delivery.Settlement()
-    outcome.add(one, status="synced", digest="x")
-    assert SyncedProduct.objects.settle([one], outcome) == 0
+    outcomes = ProductOutcomes()
+    outcomes.synced(one, "x", timezone.now())
+    assert SyncedProduct.objects.settle(outcomes) == 0
     assert SyncedProduct.objects.release([one]) == 0
     assert SyncedProduct.objects.get(pk=one.pk).lease == other.lease
 
@@ -235,12 +236,12 @@ def test_law_07_deleted_in_the_middle_of_a_claim(neuroon, flush, monkeypatch, mo
         fold()
         rows = list(SyncedProduct.objects.filter(lease=rows[0].lease))
     else:
-        monkeypatch.setattr(delivery, "_careful", meanwhile)
+        monkeypatch.setattr(delivery, "_batch_size", meanwhile)
         rows = claim()
         assert rows == []
     found = sort(rows)
-    assert found.moved == []
-    SyncedProduct.objects.settle(found.done_rows, found.done)
+    assert found.stale == []
+    SyncedProduct.objects.settle(found.outcomes)
     flush()
     assert neuroon.products == {}
     assert not SyncedProduct.objects.exists()
