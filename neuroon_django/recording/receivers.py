@@ -112,10 +112,9 @@ class Receivers:
             return
         self.reported.add(cause)
         logger.error(
-            "change_not_recorded model=%s error=%s: %s; the next scan finds it",
+            "change_not_recorded model=%s error=%s; the next scan finds it",
             sender._meta.label_lower,
             type(error).__name__,
-            error,
             exc_info=error,
         )
 
