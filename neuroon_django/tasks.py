@@ -67,7 +67,6 @@ def scan_catalogue() -> None:
         ShopState.objects.request_scan(shop.pk)
         Conversion.objects.reassess(shop)
     flush_products()
-    flush_conversions()
 
 
 @shared_task(name=f"neuroon_django.tasks.{ORDERS}", **LIMITS)
@@ -82,12 +81,13 @@ def flush_conversions(handed_over: bool = False) -> None:
         return
     for config in shops:
         shop = ShopState.objects.for_config(config)
-        if orders_wait(shop):
-            with Client(**config.client_options()) as client:
-                run = order_run(shop, client, until=_budget(), handed_over=handed_over)
-                run.run()
-            _go_on(ORDERS, run)
-    Conversion.objects.wipe_clicks(age)
+        if not orders_wait(shop):
+            Conversion.objects.wipe_clicks(age)
+            continue
+        with Client(**config.client_options()) as client:
+            run = order_run(shop, client, until=_budget(), handed_over=handed_over)
+            run.run()
+        _go_on(ORDERS, run)
 
 
 @shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)

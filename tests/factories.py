@@ -23,6 +23,11 @@ def another_shop(shop_id: str, api_url: str) -> ShopState:
     return ShopState.objects.for_config(ShopConfig("another", {"SHOP_ID": shop_id, "API_URL": api_url}))
 
 
+def pauses() -> dict[str, str]:
+    """Return the reasons of the groups that are blocked for one."""
+    return {endpoint.group: endpoint.reason for endpoint in current_shop().pauses()}
+
+
 def end_blocks() -> None:
     """Let requests of every group leave at once, as when every wait is over; reasons stay."""
     Endpoint.objects.update(next_slot_at=None, blocked_until=None)

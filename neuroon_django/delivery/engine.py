@@ -33,6 +33,7 @@ EMPTY_LANE_REST = 0.5  # seconds that a lane found empty is left alone, unless s
 MAX_BUILD_FAILURES = 3  # rows that fail alone, one after the other, before it is no row's fault
 ROW_BACKOFF_AFTER = 8  # attempts after which a row that goes alone has a backoff of its own
 BEAT = 60.0  # seconds within which beat wakes a worker anyway
+HAND_OVER_GRACE = 5.0  # seconds that others leave a run alone which a message is to go on with
 
 
 class Engine:
@@ -104,7 +105,7 @@ class Engine:
             return
         if time.monotonic() >= self.until:
             self.countdown = endpoint.seconds_closed()
-            self.lease.pause(self.countdown)
+            self.lease.pause(self.countdown + HAND_OVER_GRACE)
             return
         blocked = map(self.shop.endpoint, self.statistics.stops)
         seconds = min(max(1.0, other.seconds_closed()) for other in blocked)
@@ -150,9 +151,10 @@ class Engine:
 
     def _offers(self) -> Iterator[Request[Any]]:
         """Yield what the channels would send next, each in its turn; a stopped one has none."""
-        self.channels.append(self.channels.pop(0))
-        for channel in self.channels:
+        for channel in list(self.channels):
             if channel.group not in self.statistics.stops and (request := channel.next_request()):
+                self.channels.remove(channel)
+                self.channels.append(channel)
                 yield request
 
     def _make_ready(self, request: Request[Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from neuroon_django import signals
 from neuroon_django.api import Client
+from neuroon_django.conf import conf
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.fold import fold_orders_for
@@ -92,11 +93,12 @@ class OrderChannel(Channel[Conversion]):
         self.table.settle(outcomes)
 
     def close(self, *, finished: bool) -> None:
-        """Confirm the remaining provisional rejections where the run is complete."""
+        """Confirm the remaining provisional rejections where the run is complete; wipe old clicks."""
         if finished:
             self.blame.accepted()
         self.blame.release()
         super().close(finished=finished)
+        self.table.wipe_clicks(conf.KEEP_CLICKS.total_seconds())
 
     # Answers
 

@@ -42,7 +42,7 @@ class ChangeQuerySet(QuerySet["Change"]):
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
             values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(chunk))
-            self._insert(f"VALUES {values}", chain.from_iterable(chunk))
+            self._write(f"VALUES {values}", chain.from_iterable(chunk))
 
     def append_owner(self, model: str, column: Any, key: Any, **also: Any) -> None:
         """Name what one row points to as it is stored, by the INSERT that reads its column.
@@ -56,7 +56,7 @@ class ChangeQuerySet(QuerySet["Change"]):
         value, text = quote(column.column), TextField().cast_db_type(connection)
         source = f"SELECT %s, CAST({value} AS {text}), '', '', %s FROM {quote(owner.db_table)}"
         params = [model, self._stamp(), *where.values()]
-        self._insert(f"{source} WHERE {tests} AND {value} IS NOT NULL", params)
+        self._write(f"{source} WHERE {tests} AND {value} IS NOT NULL", params)
 
     def append_all(self, objects: QuerySet[Any], model: str, key: str = "pk") -> None:
         """Name every object of a queryset, by that column, in one INSERT … SELECT."""
@@ -78,7 +78,7 @@ class ChangeQuerySet(QuerySet["Change"]):
         named.query.select_for_update = False  # PostgreSQL locks no rows made distinct
         with suppress(EmptyResultSet):  # Django knows without asking that there are none
             sql, params = named.query.get_compiler(self.db).as_sql()
-            self._insert(sql, params)
+            self._write(sql, params)
 
     def consume(self, changes: Iterable[Change]) -> bool:
         """Take changes off the outbox; return False where another worker took some of them first."""
@@ -107,7 +107,7 @@ class ChangeQuerySet(QuerySet["Change"]):
         field = self.model._meta.get_field("created_at")
         return field.get_db_prep_save(timezone.now(), connections[self.db])
 
-    def _insert(self, source: str, params: Iterable[Any]) -> None:
+    def _write(self, source: str, params: Iterable[Any]) -> None:
         connection = connections[self.db]
         quote = connection.ops.quote_name
         columns = ", ".join(map(quote, COLUMNS))

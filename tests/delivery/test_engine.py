@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from neuroon_django.delivery import engine, fold_all
 from neuroon_django.delivery.building import BuildResult, build, render_rows
-from neuroon_django.models import Change, Lane, SyncedProduct, delivery, endpoint
+from neuroon_django.models import Change, Lane, ProductOutcomes, SyncedProduct, delivery, endpoint
 from neuroon_django.models.delivery import DeliveryQuerySet
 from neuroon_django.models.product import SyncedProductQuerySet
 from neuroon_django.models.sql import DbNow, RawIn
 from neuroon_django.operations.status import status_of
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
-from tests.factories import current_shop, make_product
+from tests.factories import current_shop, make_product, pauses
 from tests.shop.models import Product
 from tests.threads import elsewhere
 
@@ -255,7 +255,7 @@ def test_law_07_the_new_owner_of_an_id_waits_for_the_delete_in_flight(neuroon, f
         worker = elsewhere(flush)
         hold.wait()
         Product.objects.create(sku="A", title="Heir").stockrecords.create(price=1)
-        flush()
+        flush(foreground=False)
         assert len(neuroon.sync_requests) == 1
         hold.release()
         worker.join()
@@ -329,7 +329,7 @@ def test_law_08_a_product_that_makes_neuroon_stumble_holds_nobody_up(neuroon, fl
     row = SyncedProduct.objects.get(external_id="P-7")
     assert row.attempts > 8
     assert row.due_at is not None
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
     Product.objects.get(sku="P-1").save()
     make_product("new")
     flush(foreground=False)
@@ -404,8 +404,8 @@ def test_law_09_a_refused_delete_is_told_and_tried_again_later(neuroon, flush):
 def test_law_02_a_run_that_ends_by_an_error_leaves_leases(neuroon, flush, monkeypatch):
     make_product("A")
 
-    def lost(self, rows, *args):
-        if rows:
+    def lost(self, outcomes):
+        if outcomes.rows:
             raise OperationalError("the database is gone")
 
     with monkeypatch.context() as patch:

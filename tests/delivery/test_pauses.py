@@ -9,17 +9,12 @@ import pytest
 from neuroon_django import tasks
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Refused, Unavailable
 from neuroon_django.models import Group, ShopState, SyncedProduct, endpoint
-from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 from neuroon_django.testing import Sandbox
-from tests.factories import current_shop, end_blocks, make_product
+from tests.factories import current_shop, end_blocks, make_product, pauses
 from tests.naming import case
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def paused(shop: ShopState) -> set[str]:
-    return {endpoint.group for endpoint in shop.pauses()}
 
 
 def error(kind: type, **values: object):
@@ -45,9 +40,9 @@ def test_law_09_which_gates_an_error_closes(neuroon, kind, values, closed, least
     seconds = shop.endpoint("products").failed(error(kind, **values))
     assert least <= seconds <= most
     stored = current_shop()
-    assert paused(stored) == closed == paused(shop)
+    assert pauses().keys() == closed == {endpoint.group for endpoint in shop.pauses()}
     for group in Group.values:
-        shut = group in closed or (group == "products" and seconds > MAX_INLINE_WAIT)
+        shut = group in closed or group == "products"
         assert (stored.endpoint(group).acquire_slot() is None) == shut
 
 
@@ -59,7 +54,7 @@ def test_law_09_pauses_grow_and_end(neuroon):
     assert all(0.75 * 2 ** (n + 1) <= s <= 2 ** (n + 1) for n, s in enumerate(seconds[:10]))
     assert max(seconds) <= 3600
     shop.endpoint("deletes").succeeded()
-    assert paused(current_shop()) == set()
+    assert pauses() == {}
     assert current_shop().endpoint("deletes").failed(error(Unavailable)) <= 2
 
 
@@ -71,7 +66,7 @@ def test_law_09_one_worker_probes_and_tells_the_others(neuroon):
     assert early.endpoint("products").acquire_slot() == 0
     assert other.endpoint("products").acquire_slot() is None
     early.endpoint("products").succeeded()
-    assert paused(current_shop()) == {"deletes"}
+    assert pauses().keys() == {"deletes"}
 
 
 @pytest.mark.parametrize(
@@ -88,16 +83,16 @@ def test_law_09_a_pause_stops_all_workers_within_one_request_each(neuroon, flush
         flush(foreground=False)
     assert len(neuroon.requests) == 1
     assert f"{status} Sandbox fault {status}" in stopped
-    assert paused(current_shop()) == paused
+    assert pauses().keys() == paused
     assert {row.status for row in SyncedProduct.objects.all()} == {"deleting", "pending"}
     tally = flush()  # `neuroon_sync` tries now
     assert tally.stopped == ""
     assert list(neuroon.products) == ["B"]
-    assert paused(current_shop()) == paused - {"products", "deletes"}
+    assert pauses().keys() == paused - {"products", "deletes"}
 
 
 def test_law_09_a_paused_token_leaves_the_catalogue_alone(neuroon, flush):
-    current_shop().failed("token", error(Forbidden))
+    current_shop().endpoint("token").failed(error(Forbidden))
     make_product("A")
     flush(foreground=False)
     assert list(neuroon.products) == ["A"]
@@ -120,8 +115,8 @@ def test_law_09_retry_after_is_waited_for(neuroon, flush, header):
     value = soon if header == "date" else header
     with neuroon.faulty("status", status=429, times=1, headers={"Retry-After": value}):
         assert flush(foreground=False).stopped.endswith("429 Sandbox fault 429")
-    assert current_shop().pauses() == []
-    assert 0 < current_shop().seconds_closed("products") <= 2
+    assert pauses() == {}
+    assert 0 < current_shop().endpoint("products").seconds_closed() <= 2
     flush()
     one, two = neuroon.sync_requests
     assert two.started - one.ended > 0.9
@@ -139,14 +134,14 @@ def test_law_08_three_alone_with_one_message_are_nobodys_fault(neuroon, flush):
     tally = flush()
     assert tally.stopped == "POST products/sync: currency EUR is not enabled"
     assert tally.rejected == 0
-    assert current_shop().pauses() == {"products": tally.stopped}
+    assert pauses() == {"products": tally.stopped}
     assert not SyncedProduct.objects.exclude(status="pending", lease="").exists()
     assert len(neuroon.sync_requests) < 15
     neuroon.reject = {"P-7": "currency EUR is not enabled"}
     tally = flush()
     assert (tally.stopped, tally.rejected) == ("", 1)
     assert len(neuroon.products) == 29
-    assert current_shop().pauses() == []
+    assert pauses() == {}
 
 
 def test_law_08_the_message_may_name_the_product(neuroon, flush):
@@ -155,7 +150,7 @@ def test_law_08_the_message_may_name_the_product(neuroon, flush):
     neuroon.error_style = "reject"
     neuroon.reject = lambda product: f"{product['externalId']} is too much for your plan"
     assert flush().rejected == 0
-    assert "too much for your plan" in current_shop().pauses()["products"]
+    assert "too much for your plan" in pauses()["products"]
 
 
 def test_law_08_different_messages_are_the_products_own(neuroon, flush):
@@ -264,12 +259,12 @@ def test_both_routes_refusing_is_a_pause_and_a_probe_asks_both(neuroon, flush):
     make_product("A")
     neuroon.routes = ()
     flush()
-    assert "404" in current_shop().pauses()["products"]
+    assert "404" in pauses()["products"]
     neuroon.routes = ("shops",)
     end_blocks()
     flush(foreground=False)
     assert list(neuroon.products) == ["A"]
-    assert paused(current_shop()) <= {"deletes"}
+    assert pauses().keys() <= {"deletes"}
 
 
 def test_a_404_by_the_shops_route_is_believed_only_of_what_the_list_does_not_show(neuroon, flush):
@@ -338,7 +333,7 @@ def test_law_17_switched_off_or_without_a_key_nothing_is_sent(
 def messages(monkeypatch, settings) -> list[float]:
     """The countdowns of the wake-ups that are published."""
     sent: list[float] = []
-    monkeypatch.setattr(tasks, "send_task", lambda name, countdown: sent.append(countdown))
+    monkeypatch.setattr(tasks, "send_task", lambda name, countdown, kwargs: sent.append(countdown))
     return sent
 
 

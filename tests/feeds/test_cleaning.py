@@ -20,9 +20,11 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidValue
-from neuroon_django.feeds import cleaning, payload_context
+from neuroon_django.feeds import Invalid, ProductSource, Rendered, cleaning, payload_context
 from neuroon_django.feeds.lookups import lookup
+from neuroon_django.feeds.rendering import RenderResult
 from tests.feeds_in_use import item_feed
 from tests.naming import case
 from tests.shop.models import Item, Label
@@ -255,16 +257,30 @@ def test_currencies_that_are_none(value):
 # In a payload
 
 
-def payload(product: Item | None = None, **entries: object) -> dict[str, object]:
-    feed = item_feed(**{"external_id": "code", **entries})(Item)
-    with payload_context():
-        return messages.decode(feed.payload(product or Item(pk=1, code="A", title="Title"))[1])
+def source_of(**entries: object) -> ProductSource[Item]:
+    return ProductSource(item_feed(**entries), Item, conf.shop())
+
+
+def render(**entries: object) -> RenderResult:
+    source = source_of(**entries)
+    with payload_context(source.shop):
+        return source.render(Item(pk=1, code="A", title="Title"))
+
+
+def rendered(**entries: object) -> Rendered:
+    found = render(**entries)
+    assert isinstance(found, Rendered), found
+    return found
+
+
+def payload(**entries: object) -> dict[str, object]:
+    return messages.decode(rendered(**entries).payload)
 
 
 def reason(**entries: object) -> str:
-    with pytest.raises(InvalidValue) as caught:
-        payload(**entries)
-    return str(caught.value)
+    found = render(**entries)
+    assert isinstance(found, Invalid), found
+    return found.reason
 
 
 def test_law_12_a_set_has_one_order_in_every_process():
@@ -331,10 +347,11 @@ def test_law_08_what_the_shops_code_raises_is_the_reason(name):
     def explode(feed, item):
         raise KeyError("missing \ud83d")
 
-    feed = item_feed(**{name: explode})(Item)
+    told = f"{name.replace('_', ' ')}: KeyError: 'missing \\ud83d'"
     with pytest.raises(InvalidValue) as caught:
-        feed.value(name, Item())
-    assert str(caught.value) == f"{name.replace('_', ' ')}: KeyError: 'missing \\ud83d'"
+        source_of(**{name: explode}).value(name, Item())
+    assert str(caught.value) == told
+    assert reason(**{name: explode}) == told
 
 
 def test_law_08_what_a_value_raises_when_it_is_read_is_the_reason():
@@ -400,8 +417,7 @@ def test_law_12_numbers_of_further_fields_are_to_the_cent_and_nulls_left_out():
             "attributes": {"a": None, "b": [None, 1.005, 3, True]},
         }
 
-    _, raw = item_feed(extra=extra)(Item).payload(Item(pk=1, code="A", title="A"))
-    assert raw == (
+    assert rendered(extra=extra, name="code").payload == (
         b'{"attributes":{"b":[1.01,3,true]},"currency":"EUR","externalId":"A","name":"A","price":1.00,'
         b'"rating":4.33,"share":0.00,"sum":0.30,"url":"https://mystore.com/","weight":100.00}'
     )

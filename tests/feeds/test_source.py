@@ -1,4 +1,4 @@
-"""Feeds: lookups, methods and constants, what they join, and what exists for Neuroon."""
+"""Feeds and sources: lookups, methods and constants, what they join, and what exists for Neuroon."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from django.db import connection
 from django.db.models import Count, F, Prefetch, Value
 from django.test.utils import CaptureQueriesContext
 
-from neuroon_django import ProductFeed, register
+from neuroon_django import register
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.exceptions import ConfigurationError
-from neuroon_django.feeds import payload_context, registry
+from neuroon_django.feeds import Invalid, ProductSource, Rendered, payload_context, registry
+from neuroon_django.feeds.declarations import PRODUCT_ENTRIES
 from neuroon_django.feeds.paths import ANYTHING, Reads
+from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import SyncedProduct
 from tests.feeds_in_use import item_feed
 from tests.shop.models import (
@@ -27,11 +30,16 @@ from tests.shop.models import (
 )
 
 
-def build(feed: ProductFeed) -> dict[str, dict[str, object]]:
+def source_of(**entries: object) -> ProductSource[Item]:
+    return ProductSource(item_feed(**entries), Item, conf.shop())
+
+
+def build(source: ProductSource[Item]) -> dict[str, dict[str, object]]:
     """Every product's payload by its external id, as a worker builds a batch."""
-    with payload_context():
-        loaded = feed.load(feed.get_queryset().values_list("pk", flat=True))
-        return {name: messages.decode(text) for name, text in map(feed.payload, loaded.values())}
+    pks = source.feed.get_queryset().values_list("pk", flat=True)
+    found = list(source.render_many(map(str, pks)).values())
+    assert {type(result) for result in found} <= {Rendered}, found
+    return {result.external_id: messages.decode(result.payload) for result in found}
 
 
 @pytest.mark.django_db
@@ -43,20 +51,20 @@ def test_lookups_go_along_relations_callables_and_properties(monkeypatch):
     item.shelves.add(Shelf.objects.create(name="top"))
     monkeypatch.setattr(Maker, "shout", lambda self: self.name.upper(), raising=False)
     monkeypatch.setattr(Item, "label", property(lambda self: f"a {self.title}"), raising=False)
-    feed = item_feed(
-        name="label",
-        brand="maker__shout",
-        description="detail__name",
-        categories="shelves__name",
-        tags="price_set__name",
-        stock_quantity="price__pk",
-    )(Item)
-    price = Price.objects.get()
-    with pytest.raises(Exception, match="several values"):
-        build(feed)
-    del feed.plan["stock_quantity"]
-    assert price.pk
-    assert build(feed)["A"] == {
+    entries = {
+        "name": "label",
+        "brand": "maker__shout",
+        "description": "detail__name",
+        "categories": "shelves__name",
+        "tags": "price_set__name",
+    }
+    several = source_of(**entries, stock_quantity="price__pk").render_many([str(item.pk)])
+    assert several == {
+        str(item.pk): Invalid(
+            "stock quantity: several values where one is expected; write a method that picks one"
+        )
+    }
+    assert build(source_of(**entries))["A"] == {
         "externalId": "A",
         "name": "a chair",
         "price": 1,
@@ -75,7 +83,7 @@ def test_a_reverse_relation_may_be_named_as_in_lookups_or_as_the_attribute():
     """`price__name` and `price_set__name` are one path."""
     item = Item.objects.create(code="A", title="A")
     Price.objects.create(item=item, name="x")
-    one, two = item_feed(tags="price__name")(Item), item_feed(tags="price_set__name")(Item)
+    one, two = source_of(tags="price__name"), source_of(tags="price_set__name")
     assert build(one) == build(two)
     assert one.paths == two.paths
     assert build(one)["A"]["tags"] == ["x"]
@@ -84,18 +92,16 @@ def test_a_reverse_relation_may_be_named_as_in_lookups_or_as_the_attribute():
 @pytest.mark.django_db
 def test_where_a_path_ends_early_there_is_nothing():
     Item.objects.create(code="A", title="A")
-    feed = item_feed(
+    source = source_of(
         brand="maker__country__name", description="detail__name", tags="offers__seller__name"
     )
-    assert "brand" not in build(feed(Item))["A"]
-    assert "description" not in build(feed(Item))["A"]
-    assert "tags" not in build(feed(Item))["A"]
+    assert build(source)["A"].keys() == {"externalId", "name", "price", "currency", "url"}
 
 
 @pytest.mark.django_db
 def test_constants_are_values_or_anything_that_is_no_string():
     Item.objects.create(code="A", title="A")
-    sent = build(item_feed(brand=Value("EUR"), categories=["x", "y"], in_stock=False)(Item))["A"]
+    sent = build(source_of(brand=Value("EUR"), categories=["x", "y"], in_stock=False))["A"]
     assert (sent["brand"], sent["categories"], sent["inStock"]) == ("EUR", ["x", "y"], False)
 
 
@@ -108,6 +114,24 @@ def test_annotations_of_the_queryset_are_lookups(neuroon, flush, use_items, tran
     Item.objects.create(code="A", title="A").offers.create(name="o")
     flush()
     assert neuroon.products["A"]["stockQuantity"] == 1
+
+
+# What sources have, and what feeds had before there were sources.
+SOURCES = {name for name in dir(ProductSource) if not name.startswith("_")} | {"feed", "label"}
+FORMER = {"payload", "related", "plan", "home", "present", "beyond", "mark", "ask"}
+FREE = sorted((SOURCES | FORMER).difference(PRODUCT_ENTRIES))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FREE)
+def test_the_shops_methods_may_have_the_names_that_a_source_uses(name):
+    Item.objects.create(code="A", title="A")
+
+    def brand(feed, item):
+        return getattr(feed, name)(item)
+
+    source = source_of(brand=brand, **{name: lambda feed, item: f"own {item.code}"})
+    assert build(source)["A"]["brand"] == "own A"
 
 
 @pytest.mark.django_db
@@ -124,15 +148,15 @@ def test_law_11_a_batch_costs_a_constant_number_of_queries():
             Offer.objects.create(item=item, name="o", seller=seller)
             Detail.objects.create(item=item, name="d")
             item.labels.add(Label.objects.create(name=f"l{n}"))
-        feed = item_feed(
+        source = source_of(
             brand="maker__country__name",
             tags="labels__group__name",
             categories="offers__seller__name",
             description="detail__name",
             depends_on=["notes", "twins", "offers__batches"],
-        )(Item)
+        )
         with CaptureQueriesContext(connection) as captured:
-            assert len(build(feed)) == count + before
+            assert len(build(source)) == count + before
         return len(captured)
 
     build_some(1)  # Django asks for a content type once per process
@@ -151,12 +175,12 @@ def test_the_shops_own_prefetch_is_kept():
             Prefetch("offers", queryset=Offer.objects.exclude(name="hidden"))
         )
 
-    feed = item_feed(get_queryset=get_queryset, tags="offers__name")(Item)
-    assert build(feed)["A"]["tags"] == ["seen"]
+    source = source_of(get_queryset=get_queryset, tags="offers__name")
+    assert build(source)["A"]["tags"] == ["seen"]
 
 
 def read(**entries: object) -> Reads:
-    return item_feed(**entries)(Item).reads()
+    return source_of(**entries).reads()
 
 
 def test_law_03_what_is_read_is_known_where_no_code_of_the_shop_reads():
@@ -209,11 +233,11 @@ def test_law_07_the_row_has_the_name_that_the_payload_has(way):
     maker = Maker.objects.create(name="Acme")
     item = Item.objects.create(code="A", title="A", maker=maker)
     Detail.objects.create(item=item, name="oak")
-    feed = item_feed(external_id=IDS[way])(Item)
-    names = feed.names([item.pk])
-    with payload_context():
-        loaded = feed.load([item.pk])[str(item.pk)]
-        assert names == {str(item.pk): feed.external_id_of(loaded)}
+    source = source_of(external_id=IDS[way])
+    names = source.names([item.pk])
+    with payload_context(source.shop):
+        loaded = source.load([item.pk])[str(item.pk)]
+        assert names == {str(item.pk): source.external_id_of(loaded)}
     assert bool(names[str(item.pk)]) == (way != "a path over many")
 
 
@@ -325,10 +349,11 @@ def test_a_class_that_is_no_feed_says_what_to_write():
 
 def test_two_feeds_for_one_model_are_noticed(use_feeds):
     one, two = item_feed(), item_feed()
-    doubles = list(registry.doubles)
+    duplicates = list(registry.duplicates)
     try:
         use_feeds((Item, one), (Item, one), (Item, two))
-        assert registry.doubles[len(doubles) :] == [(Item, two)]
-        assert type(registry.feeds["shop.item"]) is one
+        assert registry.duplicates[len(duplicates) :] == [Registration(Item, two)]
+        assert registry.feeds == {"shop.item": Registration(Item, one)}
+        assert type(registry.product_source("shop.item").feed) is one
     finally:
-        registry.doubles[:] = doubles
+        registry.duplicates[:] = duplicates

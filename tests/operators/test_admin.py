@@ -24,7 +24,7 @@ from neuroon_django.models import Change, Conversion, SyncedProduct
 from neuroon_django.operations.status import status_of
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.factories import current_shop, make_product
+from tests.factories import current_shop, make_product, pauses
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -364,7 +364,7 @@ def test_resume_ends_pauses(neuroon, operator):
     shop.failed("products", Forbidden("no", method="POST", path="/p", status=403))
     answer = operator.post(reverse(OVERVIEW), {"resume": "1"}, follow=True)
     assert "All pauses are ended." in answer.content.decode()
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
 
 
 def test_scan_makes_the_next_run_scan(neuroon, flush, operator):

@@ -16,7 +16,7 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop, make_product
+from tests.factories import current_shop, make_product, pauses
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,7 +133,7 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
     page.get_by_role("button", name="Resume").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=All pauses are ended.")
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
     page.get_by_role("button", name="Verify").focus()
     page.keyboard.press("Space")
     page.wait_for_selector("text=Verification, step by step")

@@ -9,8 +9,7 @@ from django.db.models.functions import Upper
 from django.test.utils import isolate_apps
 
 from neuroon_django import OrderFeed, ProductFeed
-from neuroon_django.feeds import registry
-from tests.operators.checking import REQUIRED, messages
+from tests.operators.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Attached, Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -187,19 +186,18 @@ class Fine(CatalogueFeed):
 )
 def test_feeds(monkeypatch, feed, expected):
     model = Order if issubclass(feed, OrderFeed) else Product
-    monkeypatch.setitem(registry.feeds, model._meta.label_lower, feed(model))
+    use_feed(monkeypatch, model, feed)
     assert messages() == expected
 
 
-def feed_of(**fields: models.Field) -> ProductFeed:
-    """A feed that writes nothing, of a model with these fields."""
+def model_of(**fields: models.Field) -> type[models.Model]:
+    """A model with these fields."""
 
     class Meta:
         app_label = "elsewhere"
 
     with isolate_apps("tests.shop"):
-        model = type("Thing", (models.Model,), fields | {"__module__": __name__, "Meta": Meta})
-    return ProductFeed(model)
+        return type("Thing", (models.Model,), fields | {"__module__": __name__, "Meta": Meta})
 
 
 @pytest.mark.parametrize(
@@ -215,7 +213,7 @@ def feed_of(**fields: models.Field) -> ProductFeed:
     ],
 )
 def test_a_default_that_is_not_on_the_model_names_a_likely_field(monkeypatch, field, name, likely):
-    monkeypatch.setitem(registry.feeds, "elsewhere.thing", feed_of(**{field: models.TextField()}))
+    use_feed(monkeypatch, model_of(**{field: models.TextField()}), ProductFeed)
     [hint] = [hint for id, said, hint in messages() if id == "neuroon.E005" and f"{name} = " in said]
     advice = f'Say what {name} is, such as {name} = "{likely}", or a method def {name}(self, …).'
     assert hint == (
@@ -235,7 +233,7 @@ def test_a_default_that_is_not_on_the_model_names_a_likely_field(monkeypatch, fi
     ],
 )
 def test_a_primary_key_that_may_not_fit(monkeypatch, key, fits):
-    monkeypatch.setitem(registry.feeds, "elsewhere.thing", feed_of(code=key))
+    use_feed(monkeypatch, model_of(code=key), ProductFeed)
     assert [message for message in messages() if message[0] == "neuroon.E009"] == (
         []
         if fits
@@ -259,7 +257,7 @@ QUERYSETS = {
 @pytest.mark.parametrize("how", QUERYSETS)
 def test_a_queryset_that_cannot_be_worked_with(monkeypatch, how):
     feed = type("Feed", (CatalogueFeed,), {"get_queryset": QUERYSETS[how]})
-    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    use_feed(monkeypatch, Product, feed)
     [(id, message, hint)] = messages()
     assert id == "neuroon.E004"
     assert message.startswith("Feed: get_queryset() cannot be filtered and joined: ")
@@ -268,7 +266,7 @@ def test_a_queryset_that_cannot_be_worked_with(monkeypatch, how):
 
 def test_a_lookup_over_what_cannot_be_joined(monkeypatch):
     feed = type("Feed", (ProductFeed,), REQUIRED | {"name": "subject__name"})
-    monkeypatch.setitem(registry.feeds, "shop.attached", feed(Attached))
+    use_feed(monkeypatch, Attached, feed)
     assert messages() == [
         (
             "neuroon.W015",
@@ -284,5 +282,5 @@ def test_a_lookup_over_what_the_shop_prefetches_itself(monkeypatch):
 
     own = {"name": "subject__name", "get_queryset": prefetched}
     feed = type("Feed", (ProductFeed,), REQUIRED | own)
-    monkeypatch.setitem(registry.feeds, "shop.attached", feed(Attached))
+    use_feed(monkeypatch, Attached, feed)
     assert messages() == []

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neuroon_django import OrderFeed, ProductFeed
-from neuroon_django.feeds import registry
 from tests.naming import case
-from tests.operators.checking import REQUIRED, messages
+from tests.operators.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -61,7 +60,7 @@ class NoLines(OrderFeed[Order]):
 )
 def test_entries_that_are_missing_or_misspelt(monkeypatch, feed, expected):
     model = Order if issubclass(feed, OrderFeed) else Product
-    monkeypatch.setitem(registry.feeds, model._meta.label_lower, feed(model))
+    use_feed(monkeypatch, model, feed)
     assert messages() == expected
 
 
@@ -74,15 +73,23 @@ def test_entries_that_are_missing_or_misspelt(monkeypatch, feed, expected):
         ("quantity", "views", ("neuroon.W012", "Did you mean stock_quantity?")),
         ("sale", "views", ("neuroon.W012", "Did you mean sale_price?")),
         ("stock", lambda self, product: 1, None),  # a helper of the shop's own
-        ("related", lambda self, product: None, ("neuroon.E011", "Give it another name.")),
-        ("load", lambda self: None, ("neuroon.E011", "Give it another name.")),
-        ("label", "title", ("neuroon.E011", "Give it another name.")),
+        ("model", "title", ("neuroon.E011", "Give it another name.")),
+        ("model", Order, ("neuroon.E011", "Give it another name.")),
+        ("model", Product, None),
+        ("shop", "title", ("neuroon.E011", "Give it another name.")),
+        ("shop", lambda self, product: None, ("neuroon.E011", "Give it another name.")),
+        # Names of a source, which a feed is no longer.
+        ("related", lambda self, product: None, None),
+        ("load", lambda self: None, None),
+        ("render", lambda self, product: None, None),
+        ("label", "title", None),
+        ("feed", "title", None),
     ],
     ids=case,
 )
 def test_names_that_nobody_reads_or_the_app_uses(monkeypatch, name, value, expected):
     feed = type("Feed", (ProductFeed,), REQUIRED | {name: value})
-    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    use_feed(monkeypatch, Product, feed)
     assert [(id, hint) for id, _message, hint in messages()] == ([expected] if expected else [])
 
 
@@ -92,11 +99,11 @@ def test_the_shops_properties_are_not_run(monkeypatch):
 
     own = {"rates": property(rates), "model": Product}
     feed = type("Feed", (ProductFeed,), REQUIRED | own)
-    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    use_feed(monkeypatch, Product, feed)
     assert messages() == []
 
 
 def test_what_orders_have_no_entry_for_is_not_advised(monkeypatch):
     feed = type("Feed", (CheckoutFeed,), {"quantity": "total"})
-    monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
+    use_feed(monkeypatch, Order, feed)
     assert messages() == []

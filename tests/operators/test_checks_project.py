@@ -11,7 +11,7 @@ import pytest
 from neuroon_django.conf import Settings, ShopConfig
 from neuroon_django.feeds import registry
 from neuroon_django.middleware import ClickAttributionMiddleware
-from tests.operators.checking import messages
+from tests.operators.checking import messages, use_feed
 from tests.shop.models import Product
 from tests.shop.neuroon import CatalogueFeed
 
@@ -126,7 +126,7 @@ class NoCurrency(CatalogueFeed):
 
 @pytest.mark.parametrize("unset", [None, ""])
 def test_no_currency_anywhere(settings, monkeypatch, unset):
-    monkeypatch.setitem(registry.feeds, "shop.product", NoCurrency(Product))
+    use_feed(monkeypatch, Product, NoCurrency)
     assert messages() == []
     settings.NEUROON_CURRENCY = unset
     assert messages() == [
@@ -139,7 +139,7 @@ def test_no_currency_anywhere(settings, monkeypatch, unset):
 
 
 def test_several_shops_are_named(settings, monkeypatch):
-    monkeypatch.setitem(registry.feeds, "shop.product", NoCurrency(Product))
+    use_feed(monkeypatch, Product, NoCurrency)
     own = {
         "es": {"CURRENCY": "EUR", "STOREFRONT_URL": "http://mystore.es"},
         "uk": {"API_URL": "https://dev-api.neuroon.ai"},

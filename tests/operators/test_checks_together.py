@@ -6,6 +6,7 @@ import pytest
 
 from neuroon_django import ProductFeed
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.registry import Registration
 from tests.operators.checking import REQUIRED, messages
 from tests.shop.models import Order, Product, Tenanted
 
@@ -16,7 +17,7 @@ def test_two_feeds_for_one_model(monkeypatch):
     class Second(ProductFeed[Product]):
         pass
 
-    monkeypatch.setattr(registry, "doubles", [(Product, Second)])
+    monkeypatch.setattr(registry, "duplicates", [Registration(Product, Second)])
     assert messages() == [
         (
             "neuroon.E008",

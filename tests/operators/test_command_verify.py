@@ -22,7 +22,7 @@ from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.feeds import registry
 from neuroon_django.operations import steps
-from tests.factories import current_shop, make_order, make_product
+from tests.factories import current_shop, make_order, make_product, pauses
 from tests.operators.test_command_sync import neuroon_sync
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
@@ -83,7 +83,7 @@ def test_success_ends_pauses_and_failure_does_not(neuroon):
     assert current_shop().pauses().keys() == {"products", "deletes"}
     neuroon.conflict = False
     neuroon_verify()
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
 
 
 def test_check_changes_nothing(neuroon):

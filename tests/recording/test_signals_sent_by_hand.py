@@ -19,9 +19,9 @@ from django.db.models.signals import (
     pre_delete,
     pre_save,
 )
-from neuroon_django.querysets import ChangeQuerySet
 
 from neuroon_django import muted
+from neuroon_django.models.change import ChangeQuerySet
 from tests.factories import recorded
 from tests.shop.models import Item, Label, Maker, Offer, Order
 

@@ -19,7 +19,7 @@ from neuroon_django.operations.status import resume
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
 from neuroon_django.widget import refresh_token
-from tests.factories import current_shop, end_blocks, make_product
+from tests.factories import current_shop, end_blocks, make_product, pauses
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -217,5 +217,5 @@ def _ends_well(neuroon: Sandbox, step: Step, outcome: str) -> None:
             rows.filter(pk=row.pk).update(due_at=row.created_at)
     step.send()
     assert step.there() == (outcome != REFUSED)
-    assert current_shop().pauses() == []
+    assert pauses() == {}
     assert neuroon.overlaps == []
