@@ -89,7 +89,7 @@ class ShopStateAdmin(ModelAdmin):
         verification = Verification(lambda: shop)
         steps = list(verification.run())
         if verification.passed:
-            self.message_user(request, _("Everything is in place."), messages.SUCCESS)
+            self.message_user(request, _("The verification has passed."), messages.SUCCESS)
         else:
             names = ", ".join(str(STEPS[name]) for name in verification.failed)
             self.message_user(request, _("Failed: %s") % names, messages.ERROR)
@@ -103,6 +103,7 @@ def _facts(health: Health) -> dict[str, Any]:
         "status": status,
         "shop": status.shop,
         "pauses": [_pause_row(pause) for pause in status.pauses],
+        "cures": dict.fromkeys(pause.cure for pause in status.pauses if pause.cure),
         "waits": [_pause_row(wait) for wait in status.waits],
         "problems": [problem for problem in health.problems if problem not in elsewhere],
         "products": _bar(status.products, SyncedProduct.Status),
@@ -112,8 +113,7 @@ def _facts(health: Health) -> dict[str, Any]:
 
 def _pause_row(pause: Pause) -> dict[str, Any]:
     """Return a pause or a wait for the template."""
-    cure = pause.cure
-    return {"group": GROUPS[pause.group], "reason": pause.reason, "until": pause.until, "cure": cure}
+    return {"group": GROUPS[pause.group], "reason": pause.reason, "until": pause.until}
 
 
 def _step_row(step: Step) -> dict[str, Any]:
