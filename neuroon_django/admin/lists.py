@@ -62,8 +62,8 @@ class DeliveryAdmin(ModelAdmin):
             return queryset, False
         [name] = self.search_fields
         labels = [feed.label for feed in self.feeds()]
-        found = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
-        return queryset.filter(found), False
+        matches = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
+        return queryset.filter(matches), False
 
     def feeds(self) -> list[Any]:
         """Return the feeds whose objects the rows stand for."""

@@ -42,8 +42,8 @@ class _Rows(ChangeList):
 def rows_of(model: Any, pks: list[Any]) -> dict[str, SyncedProduct]:
     """Return the rows of these products, by primary key as text."""
     labels = [feed.label for feed in registry.feeds_of(model)]
-    found = SyncedProduct.objects.of(ShopState.current()).filter(model__in=labels)
-    return {row.object_pk: row for row in found.filter(object_pk__in=list(map(str, pks)))}
+    owned = SyncedProduct.objects.of(ShopState.current()).filter(model__in=labels)
+    return {row.object_pk: row for row in owned.filter(object_pk__in=list(map(str, pks)))}
 
 
 class NeuroonProductAdminMixin:

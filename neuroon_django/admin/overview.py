@@ -98,7 +98,7 @@ class ShopStateAdmin(ModelAdmin):
 
 def _facts(health: Health) -> dict[str, Any]:
     status = health.status
-    elsewhere = {SWITCHED_OFF, *pause_problems(status.pauses)}  # told in banners of their own
+    elsewhere = {SWITCHED_OFF, *pause_problems(status.pauses)}  # in banners of their own
     return {
         "status": status,
         "shop": status.shop,

@@ -90,9 +90,9 @@ class ErrorFilter(ChosenFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         """Return each reason, and the same cut short."""
         latest = model_admin.get_queryset(request).order_by("-pk").values_list("last_error", flat=True)
-        found = Counter(text for status in STUCK for text in latest.filter(status=status)[:RECENT])
-        found.pop("", None)
-        return [(text, shorten(text)) for text, _n in found.most_common(10)]
+        reasons = Counter(text for status in STUCK for text in latest.filter(status=status)[:RECENT])
+        reasons.pop("", None)
+        return [(text, shorten(text)) for text, _n in reasons.most_common(10)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows that did not go for the chosen reason."""

@@ -15,7 +15,7 @@ from neuroon_django.exceptions import (
     Unavailable,
 )
 
-REFUSAL = re.compile(r"\b[A-Z]+ /\S*: (\d{3}) ")  # in the text of an ApiError
+QUOTED_STATUS = re.compile(r"\b[A-Z]+ /\S*: (\d{3}) ")  # in the text of an ApiError
 
 
 def cure_for(status: int | None) -> str:
@@ -29,8 +29,8 @@ def cure_for(status: int | None) -> str:
 
 def status_in(reason: str) -> int | None:
     """Return the status that a pause's reason quotes, None where it quotes none."""
-    found = REFUSAL.search(reason)
-    return int(found[1]) if found else None
+    quoted = QUOTED_STATUS.search(reason)
+    return int(quoted[1]) if quoted else None
 
 
 def advice(error: ApiError) -> str:

@@ -164,9 +164,9 @@ def _waiting(rows: Any) -> dict[str, Any]:
 
 def _errors(*querysets: QuerySet[Any]) -> list[tuple[str, int]]:
     """Return the reasons on rows that did not go, with their numbers, the most frequent first."""
-    found: list[tuple[str, int]] = []
+    errors: list[tuple[str, int]] = []
     for rows in querysets:
         stuck = rows.filter(status__in=["rejected", "pending", "deleting"]).exclude(last_error="")
         grouped = stuck.order_by().values_list("last_error").annotate(n=Count("pk"))
-        found.extend(grouped.order_by("-n", "last_error")[:ERRORS])
-    return sorted(found, key=lambda item: (-item[1], item[0]))[:ERRORS]
+        errors.extend(grouped.order_by("-n", "last_error")[:ERRORS])
+    return sorted(errors, key=lambda item: (-item[1], item[0]))[:ERRORS]

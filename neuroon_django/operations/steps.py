@@ -35,8 +35,8 @@ class Step:
 
 def check_settings() -> Step:
     """Run the system checks of this app."""
-    found = [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
-    shown = [m for m in found if m.is_serious()] or found
+    all_messages = [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
+    shown = [m for m in all_messages if m.is_serious()] or all_messages
     text = "; ".join(f"{m.msg} ({m.id})" for m in shown)
     cure = "; ".join(dict.fromkeys(m.hint for m in shown if m.hint))
     if not conf.can_send:

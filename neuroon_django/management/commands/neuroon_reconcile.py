@@ -39,14 +39,14 @@ class Command(SendingCommand):
         shop = ShopState.current()
         with self.client() as client:
             reconciliation = self.compare(shop, client)
-            found = reconciliation.found
-            self.print_comparison(found, shown=None if options["verbosity"] > 1 else SHOWN)
-            if found.agrees:
+            comparison = reconciliation.found
+            self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)
+            if comparison.agrees:
                 return
             if not options["fix"]:
                 message = "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix"
                 raise CommandError(message, returncode=FAILED)
-            refusal = "" if options["force"] else found.strays and reconciliation.objection()
+            refusal = "" if options["force"] else comparison.strays and reconciliation.objection()
             reconciliation.mend(delete=not refusal)
             self.send(shop, client)
         if refusal:
@@ -65,17 +65,17 @@ class Command(SendingCommand):
             reconciliation.compare()
         return reconciliation
 
-    def print_comparison(self, found: Comparison, shown: int | None) -> None:
+    def print_comparison(self, comparison: Comparison, shown: int | None) -> None:
         """Print the counts, and so many differences of each kind."""
         kinds = [
-            ("Only at Neuroon", list(found.strays)),
-            ("Missing at Neuroon", list(found.lost.values())),
-            ("Different", list(found.different.values())),
+            ("Only at Neuroon", list(comparison.strays)),
+            ("Missing at Neuroon", list(comparison.lost.values())),
+            ("Different", list(comparison.different.values())),
         ]
         rows: list[tuple[Any, ...]] = [
-            ("Listed by Neuroon", found.listed),
-            ("Identical", found.same),
-            ("Queued or rejected", found.under_way),
+            ("Listed by Neuroon", comparison.listed),
+            ("Identical", comparison.same),
+            ("Queued or rejected", comparison.under_way),
         ]
         print_table(self.stdout, [*rows, *((name, len(items)) for name, items in kinds)])
         for name, items in kinds:
