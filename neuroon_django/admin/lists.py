@@ -1,4 +1,4 @@
-"""The lists of the mirror and of the conversions: to look at, and to act on in sets."""
+"""The lists of the synced products and of the conversions: to look at, and to act on in sets."""
 
 from __future__ import annotations
 
@@ -18,25 +18,22 @@ from neuroon_django.admin.rows import (
     FeedFilter,
     ModelAdmin,
     object_link,
-    shorten,
+    shop_of,
     state,
 )
 from neuroon_django.conf import conf
 from neuroon_django.delivery.building import render_rows
 from neuroon_django.delivery.orders import report_rows
 from neuroon_django.feeds import Invalid, registry
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.models import Conversion, SyncedProduct
+from neuroon_django.operations.wording import shorten
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
 FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
 
 
-def current_shop() -> ShopState:
-    return ShopState.objects.for_config(conf.shop())
-
-
 class DeliveryAdmin(ModelAdmin):
-    """A list of rows on their way: nobody adds, edits or deletes any; actions change them in sets."""
+    """A list of rows to deliver: nobody adds, edits or deletes any; actions change them in sets."""
 
     class Media:
         css = {"all": ["neuroon_django/admin.css"]}
@@ -49,12 +46,13 @@ class DeliveryAdmin(ModelAdmin):
     task: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(shop=current_shop())
+        """Return the rows of the request's shop."""
+        return super().get_queryset(request).filter(shop=shop_of(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The beginning of an id or the whole key of the shop's object.
+        """Find rows by the beginning of an id, or by the whole key of the shop's object.
 
         PostgreSQL finds both by index. SQLite, MySQL and MariaDB have none for a beginning: there the
         rows are read from the latest on, all of them where few or none match.
@@ -64,19 +62,23 @@ class DeliveryAdmin(ModelAdmin):
             return queryset, False
         [name] = self.search_fields
         labels = [feed.label for feed in self.feeds()]
-        found = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
-        return queryset.filter(found), False
+        matches = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
+        return queryset.filter(matches), False
 
     def feeds(self) -> list[Any]:
+        """Return the feeds whose objects the rows stand for."""
         raise NotImplementedError
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds a row by hand."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes a row by hand."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a row by hand."""
         return False
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
@@ -85,18 +87,22 @@ class DeliveryAdmin(ModelAdmin):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
+        """Return the status with its colour."""
         return state(row)
 
     @admin.display(description=gettext_lazy("object"))
     def shop_object(self, row: Any) -> str:
+        """Return the shop's object, with a link."""
         return object_link(row, self.admin_site.name)
 
     @admin.display(description=gettext_lazy("last error"))
     def error(self, row: Any) -> str:
+        """Return the last error, cut short."""
         return shorten(row.last_error)
 
     @admin.display(description=gettext_lazy("as it would be sent now"))
     def payload(self, row: Any) -> str:
+        """Return what would be sent now, or why nothing would."""
         result = self.rendered(row)
         if isinstance(result, Invalid):
             return result.reason
@@ -111,21 +117,26 @@ class DeliveryAdmin(ModelAdmin):
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Sync now"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Queue the chosen rows, whether or not anything changed."""
         self._act(request, queryset.requeue())  # type: ignore[attr-defined]
 
-    @admin.action(permissions=["operate"], description=gettext_lazy("Retry what was rejected"))
+    @admin.action(permissions=["operate"], description=gettext_lazy("Retry rejected rows"))
     def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Queue those of the chosen rows that were rejected."""
         self._act(request, queryset.filter(status="rejected").requeue())  # type: ignore[attr-defined]
 
-    def _act(self, request: HttpRequest, due: int) -> None:
+    def _act(self, request: HttpRequest, queued: int) -> None:
+        """Wake a worker, and tell how many rows are queued."""
         wake_after_commit(self.task)
-        told = ngettext("%(n)s row is due now.", "%(n)s rows are due now.", due)
-        level = messages.SUCCESS if due else messages.WARNING
-        self.message_user(request, told % {"n": f"{due:,}"}, level)
+        message = ngettext("%(n)s row is queued.", "%(n)s rows are queued.", queued)
+        level = messages.SUCCESS if queued else messages.WARNING
+        self.message_user(request, message % {"n": f"{queued:,}"}, level)
 
 
 @admin.register(SyncedProduct)
 class SyncedProductAdmin(DeliveryAdmin):
+    """What Neuroon has of each product, or why it has none."""
+
     actions = ["send_now", "retry", "remove"]
     list_display = ["external_id", "state", "error", "shop_object", "due_at", "synced_at"]
     list_filter = ["status", FeedFilter, ErrorFilter]
@@ -136,20 +147,26 @@ class SyncedProductAdmin(DeliveryAdmin):
     task = PRODUCTS
 
     def feeds(self) -> list[Any]:
+        """Return the product feeds."""
         return [*registry.products()]
 
     def rendered(self, row: SyncedProduct) -> object:
-        return render_rows(current_shop(), [row]).get((row.model, row.object_pk))
+        """Return what the product is now, None where it is gone."""
+        row.shop.config = conf.shop()
+        return render_rows(row.shop, [row]).get((row.model, row.object_pk))
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Remove from Neuroon"))
     def remove(self, request: HttpRequest, queryset: QuerySet[SyncedProduct]) -> None:
+        """Queue the deletes of the chosen rows."""
         self._act(request, queryset.enqueue_delete())  # type: ignore[attr-defined]
-        told = _("A product comes back with its next change or scan, unless the shop unlists it.")
-        self.message_user(request, told, messages.INFO)
+        message = _("A product comes back with its next change or scan, unless the shop unlists it.")
+        self.message_user(request, message, messages.INFO)
 
 
 @admin.register(Conversion)
 class ConversionAdmin(DeliveryAdmin):
+    """What became of each order's report."""
+
     list_display = ["order_id", "state", "error", "shop_object", "due_at", "sent_at"]
     list_filter = ["status", FeedFilter, ErrorFilter]
     search_fields = ["order_id"]
@@ -159,7 +176,10 @@ class ConversionAdmin(DeliveryAdmin):
     task = ORDERS
 
     def feeds(self) -> list[Any]:
+        """Return the order feeds."""
         return [*registry.orders()]
 
     def rendered(self, row: Conversion) -> object:
-        return report_rows(current_shop(), [row])[row.pk]
+        """Return what the order is now."""
+        row.shop.config = conf.shop()
+        return report_rows(row.shop, [row])[row.pk]

@@ -1,4 +1,4 @@
-"""`NeuroonProductAdminMixin`: what Neuroon knows of each product, in the shop's own product admin."""
+"""`NeuroonProductAdminMixin`: what Neuroon has of each product, in the shop's own product admin."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from neuroon_django.conf import conf
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 
-# Where a page's products carry their row of the mirror.
+# Attributes of a page's products: their row here, and whether the person may see its page.
 ROW = "_neuroon_row"
-LINKED = "_neuroon_linked"  # and whether the person may see its page
+LINKED = "_neuroon_linked"
 
 
 class _Rows(ChangeList):
-    """A page of products, with their rows of the mirror read in one query."""
+    """A page of products, with their rows here read in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
+        """Read the page, and give each product its row."""
         super().get_results(request)
         rows = rows_of(self.model, [product.pk for product in self.result_list])
         site = self.model_admin.admin_site
@@ -39,13 +40,14 @@ class _Rows(ChangeList):
 
 
 def rows_of(model: Any, pks: list[Any]) -> dict[str, SyncedProduct]:
+    """Return the rows of these products, by primary key as text."""
     labels = [feed.label for feed in registry.sources_of(model)]
-    found = SyncedProduct.objects.of(ShopState.objects.for_config(conf.shop())).filter(model__in=labels)
-    return {row.object_pk: row for row in found.filter(object_pk__in=list(map(str, pks)))}
+    owned = SyncedProduct.objects.of(ShopState.objects.for_config(conf.shop())).filter(model__in=labels)
+    return {row.object_pk: row for row in owned.filter(object_pk__in=list(map(str, pks)))}
 
 
 class NeuroonProductAdminMixin:
-    """Adds a state column with a link, and the action *Sync to Neuroon*: put it before `ModelAdmin`."""
+    """Adds a column with the status and the action *Sync to Neuroon*: put it before `ModelAdmin`."""
 
     actions: Any
     admin_site: Any
@@ -59,18 +61,22 @@ class NeuroonProductAdminMixin:
 
     @property
     def media(self) -> Media:
+        """Return the shop's own media and the colours of statuses."""
         theirs: Media = super().media  # type: ignore[misc]
         return theirs + Media(css={"all": ["neuroon_django/admin.css"]})
 
     def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the shop's own columns and the status."""
         return [*super().get_list_display(request), "neuroon_state"]  # type: ignore[misc]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the shop's own class of lists, which reads the rows as well."""
         base = super().get_changelist(request, **kwargs)  # type: ignore[misc]
         return type("NeuroonChangeList", (_Rows, base), {})
 
     @admin.display(description=gettext_lazy("Neuroon"))
     def neuroon_state(self, product: Any) -> str:
+        """Return the product's status at Neuroon, "" where it has no row."""
         row = getattr(product, ROW, None)
         if row is None:
             return ""
@@ -81,15 +87,16 @@ class NeuroonProductAdminMixin:
 
     @admin.action(permissions=["change"], description=gettext_lazy("Sync to Neuroon"))
     def sync_to_neuroon(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Record the chosen products as changed."""
         if not conf.ENABLED:
-            told = gettext("Nothing was noted: NEUROON_ENABLED is False.")
-            self.message_user(request, told, messages.WARNING)  # type: ignore[attr-defined]
+            message = gettext("Nothing was recorded: NEUROON_ENABLED is False.")
+            self.message_user(request, message, messages.WARNING)  # type: ignore[attr-defined]
             return
         n = queryset.count()
         mark_changed(queryset)
-        told = ngettext(
-            "%(n)s product is looked at again, and sent where it differs.",
-            "%(n)s products are looked at again, and sent where they differ.",
+        message = ngettext(
+            "%(n)s product is queued, and sent if it differs from what Neuroon has.",
+            "%(n)s products are queued, and sent if they differ from what Neuroon has.",
             n,
         )
-        self.message_user(request, told % {"n": f"{n:,}"}, messages.SUCCESS)  # type: ignore[attr-defined]
+        self.message_user(request, message % {"n": f"{n:,}"}, messages.SUCCESS)  # type: ignore[attr-defined]

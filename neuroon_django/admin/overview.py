@@ -1,14 +1,11 @@
-"""The overview: how things stand, and the buttons *Resume*, *Scan* and *Verify*."""
+"""The overview: how things stand, what is wrong, and the buttons *Resume*, *Scan* and *Verify*."""
 
 from __future__ import annotations
 
-import io
-import json
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,12 +13,17 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from neuroon_django.admin.rows import ModelAdmin
+from neuroon_django.admin.words import GROUPS, RESULTS, STEPS
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.operations.status import Status, resume, status_of, token_age
+from neuroon_django.operations.health import SWITCHED_OFF, Health, health_of, pause_problems
+from neuroon_django.operations.status import Pause, resume
+from neuroon_django.operations.steps import Step
+from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 
-WIDTH = 1000  # units of the state bar
+WIDTH = 1000  # units of the status bar
+TEMPLATE = "admin/neuroon_django/shopstate/overview.html"
 
 
 @admin.register(ShopState)
@@ -32,27 +34,31 @@ class ShopStateAdmin(ModelAdmin):
         css = {"all": ["neuroon_django/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds one."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes one."""
         return False
 
     def get_urls(self) -> list[Any]:
-        return super().get_urls()[:1]  # the list's address only
+        """Return the list's address only."""
+        return super().get_urls()[:1]
 
     @method_decorator(transaction.non_atomic_requests)  # no HTTP in a transaction
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the overview; a POST is one of its buttons."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         shop = ShopState.objects.for_config(conf.shop())
-        steps: list[dict[str, Any]] = []
+        steps: list[Step] = []
         if request.method == "POST":
             if not self.has_change_permission(request):
                 raise PermissionDenied
             if "verify" not in request.POST:
-                self._order(request, shop)
+                self._set_going(request, shop)
                 return HttpResponseRedirect(request.path)
-            steps = self._verify(request)
+            steps = self._verify(request, shop)
             shop.refresh_from_db()
         context = {
             **self.admin_site.each_context(request),
@@ -61,57 +67,70 @@ class ShopStateAdmin(ModelAdmin):
             "opts": self.opts,
             "media": self.media,
             "may_change": self.has_change_permission(request),
-            "steps": steps,
-            **_facts(status_of(shop)),
+            "steps": [_step_row(step) for step in steps],
+            **_facts(health_of(shop)),
         }
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/neuroon_django/shopstate/overview.html", context)
+        return TemplateResponse(request, TEMPLATE, context)
 
-    def _order(self, request: HttpRequest, shop: ShopState) -> None:
-        """A button other than *Verify*: set something going."""
+    def _set_going(self, request: HttpRequest, shop: ShopState) -> None:
+        """Do what a button other than *Verify* asks for."""
         if "resume" in request.POST:
             resume(shop)
             wake_after_commit(ORDERS)
-            self.message_user(request, _("All pauses are ended."), messages.SUCCESS)
+            self.message_user(request, _("All pauses have ended."), messages.SUCCESS)
         elif "scan" in request.POST:
             ShopState.objects.request_scan(shop.pk)
-            self.message_user(
-                request, _("The next run compares the whole catalogue."), messages.SUCCESS
-            )
+            message = _("The next run compares the whole catalogue.")
+            self.message_user(request, message, messages.SUCCESS)
         wake_after_commit(PRODUCTS)
 
-    def _verify(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """The steps of `neuroon_verify`, as it took them."""
-        out = io.StringIO()
-        try:
-            call_command("neuroon_verify", json=True, stdout=out, stderr=io.StringIO())
-        except CommandError as error:
-            self.message_user(request, str(error), messages.ERROR)
+    def _verify(self, request: HttpRequest, shop: ShopState) -> list[Step]:
+        """Take the steps of the verification, and tell how it ended."""
+        verification = Verification(lambda: shop)
+        steps = list(verification.run())
+        if verification.passed:
+            self.message_user(request, _("The verification has passed."), messages.SUCCESS)
         else:
-            self.message_user(request, _("Everything is in place."), messages.SUCCESS)
-        steps: list[dict[str, Any]] = json.loads(out.getvalue() or '{"steps": []}')["steps"]
+            names = ", ".join(str(STEPS[name]) for name in verification.failed)
+            self.message_user(request, _("Failed: %s") % names, messages.ERROR)
         return steps
 
 
-def _facts(status: Status) -> dict[str, Any]:
+def _facts(health: Health) -> dict[str, Any]:
+    status = health.status
+    elsewhere = {SWITCHED_OFF, *pause_problems(status.pauses)}  # in banners of their own
     return {
         "status": status,
         "shop": status.shop,
-        "can_send": conf.can_send,
-        "token_age": token_age(status.shop),
+        "pauses": [_pause_row(pause) for pause in status.pauses],
+        "cures": dict.fromkeys(pause.cure for pause in status.pauses if pause.cure),
+        "waits": [_pause_row(wait) for wait in status.waits],
+        "problems": [problem for problem in health.problems if problem not in elsewhere],
         "products": _bar(status.products, SyncedProduct.Status),
         "conversions": _bar(status.conversions, Conversion.Status),
     }
 
 
-def _bar(counts: dict[str, int], states: Any) -> list[dict[str, Any]]:
-    """Segments of a bar: each state's share, none so small that it cannot be seen."""
+def _pause_row(pause: Pause) -> dict[str, Any]:
+    """Return a pause or a wait for the template."""
+    return {"group": GROUPS[pause.group], "reason": pause.reason, "until": pause.until}
+
+
+def _step_row(step: Step) -> dict[str, Any]:
+    """Return a step for the template, its name and its result in the person's language."""
+    words = {"name": STEPS[step.name], "result": step.result, "label": RESULTS[step.result]}
+    return {**words, "text": step.text, "cure": step.cure}
+
+
+def _bar(counts: dict[str, int], statuses: Any) -> list[dict[str, Any]]:
+    """Return the segments of a bar: each status's share, none so small that it cannot be seen."""
     total = sum(counts.values()) or 1
     shares = {name: max(n * WIDTH / total, 6) if n else 0 for name, n in counts.items()}
     scale, at, segments = WIDTH / (sum(shares.values()) or 1), 0.0, []
     for name, n in counts.items():
         width = shares[name] * scale
-        label = states(name).label
+        label = statuses(name).label
         segments.append({"name": name, "label": label, "count": n, "x": at, "width": width})
         at += width
     return segments

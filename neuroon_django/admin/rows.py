@@ -1,4 +1,4 @@
-"""What the lists share: bounded counts, filters that are bounded too, and how a state looks."""
+"""What the lists share: the shop, bounded counts, bounded filters, and how a status looks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from neuroon_django.conf import conf
+from neuroon_django.models import ShopState
+from neuroon_django.operations.wording import shorten
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     Pages = Paginator[Any]
@@ -24,9 +28,16 @@ else:
     ModelAdmin, Pages = admin.ModelAdmin, Paginator
 
 COUNTED = 10_000  # rows a list counts and pages through; further ones are found by filter and search
-RECENT = 1_000  # rows of a state whose errors are offered as a filter
-STUCK = ("rejected", "pending", "deleting")  # whose errors the overview tells, too
-SHORT = 80  # characters of an error in a list
+RECENT = 1_000  # rows of a status whose errors are offered as a filter
+STUCK = ("rejected", "pending", "deleting")  # whose errors the overview shows, too
+
+
+def shop_of(request: Any) -> ShopState:
+    """Return the shop whose rows a request shows, read once per request."""
+    if not hasattr(request, "neuroon_shop"):
+        request.neuroon_shop = ShopState.objects.for_config(conf.shop())
+    shop: ShopState = request.neuroon_shop
+    return shop
 
 
 class BoundedPaginator(Pages):
@@ -34,6 +45,7 @@ class BoundedPaginator(Pages):
 
     @cached_property
     def count(self) -> int:
+        """Return the number of rows, 10,000 at most."""
         rows: Any = self.object_list
         return int(rows.order_by()[:COUNTED].count())
 
@@ -53,16 +65,20 @@ class ChosenFilter(admin.SimpleListFilter):
 
 
 class FeedFilter(ChosenFilter):
+    """The feeds that are registered here."""
+
     title = _("feed")
     parameter_name = "feed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return each feed's label, and its name with its model's."""
         return [
             (feed.label, f"{type(feed).__name__} ({feed.model._meta.verbose_name})")
             for feed in model_admin.feeds()
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen feed."""
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 
@@ -73,31 +89,28 @@ class ErrorFilter(ChosenFilter):
     parameter_name = "error"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return each reason, and the same cut short."""
         latest = model_admin.get_queryset(request).order_by("-pk").values_list("last_error", flat=True)
-        found = Counter(text for status in STUCK for text in latest.filter(status=status)[:RECENT])
-        found.pop("", None)
-        return [(text, shorten(text)) for text, _n in found.most_common(10)]
+        reasons = Counter(text for status in STUCK for text in latest.filter(status=status)[:RECENT])
+        reasons.pop("", None)
+        return [(text, shorten(text)) for text, _n in reasons.most_common(10)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that did not go for the chosen reason."""
         if not self.value():
             return queryset
         return queryset.filter(status__in=STUCK, last_error=self.value())
 
 
-def shorten(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
-
-
 def state(row: Any) -> str:
-    """The state as a word and, beside it, a colour."""
+    """Return the status as a word and, beside it, a colour."""
     return format_html(
         '<span class="neuroon-state neuroon-{}">{}</span>', row.status, row.get_status_display()
     )
 
 
 def object_link(row: Any, site: str) -> str:
-    """The shop's object, linked where the shop has an admin page for it."""
+    """Return the shop's object, linked where the shop has an admin page for it."""
     if not row.model:
         return ""
     try:

@@ -61,7 +61,7 @@ class Registry:
 
     def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
         """Return every feed bound to a shop, by the label of its model."""
-        config = shop or conf.shop()
+        config = shop or next(iter(conf.shops().values()))
         return {label: self._source(feed, config) for label, feed in self.feeds.items()}
 
     def _source(self, registration: Registration, shop: ShopConfig) -> Source[Any]:

@@ -61,7 +61,8 @@ class Source(Generic[M]):
 
     def __init__(self, feed: type[Feed[M]], model: type[M], shop: ShopConfig) -> None:
         self.feed = feed()
-        self.feed.model, self.feed.shop = model, shop
+        # Not by `setattr`: a property of the shop's by one of these names is for a check to report.
+        vars(self.feed).update(model=model, shop=shop)
         self.model = model
         self.shop = shop
         self.label = model._meta.label_lower

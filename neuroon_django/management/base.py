@@ -6,15 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from django.core import checks
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
-from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import NeuroonError
 from neuroon_django.feeds import registry
+from neuroon_django.operations.health import wrong_settings
 
 FAILED, COULD_NOT_RUN = 1, 2
 
@@ -25,18 +24,19 @@ class NeuroonCommand(BaseCommand):
     requires_system_checks = []
 
     def add_no_input(self, parser: Any) -> None:
+        """Add the option that answers questions with yes."""
         parser.add_argument(
-            "--no-input", "--noinput", action="store_false", dest="interactive", help=_("Ask nothing.")
+            "--no-input", "--noinput", action="store_false", dest="interactive", help="Do not ask."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Run the command's own work, and end with the exit code that fits."""
         reason = ""
         try:
             self.work(**options)
         except DatabaseError as error:
-            reason = _("The database: %(error)s. Is it migrated (manage.py migrate)?") % {
-                "error": " ".join(str(error).split())
-            }
+            cause = " ".join(str(error).split())
+            reason = f"The database reports: {cause}. If it is not migrated, run: manage.py migrate"
         except NeuroonError as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except KeyboardInterrupt:
@@ -46,54 +46,53 @@ class NeuroonCommand(BaseCommand):
             self.refuse(reason)
 
     def work(self, **options: Any) -> None:
+        """Do what the command is for."""
         raise NotImplementedError
 
     def interrupted(self) -> str:
-        """What Ctrl-C is answered with."""
-        return _("Interrupted. Nothing is lost: run the same command again to go on.")
+        """Return the answer to Ctrl-C."""
+        return "Interrupted. Nothing is lost: run the same command again to go on."
 
     def refuse(self, reason: str) -> NoReturn:
+        """End the command, which could not run."""
         raise CommandError(reason, returncode=COULD_NOT_RUN)
 
     def require_settings(self) -> None:
         """Refuse to go on with settings or feeds that cannot work; the checks say which."""
-        if told := wrong_settings():
-            self.refuse("\n".join(map(str, told)))
+        if wrong := wrong_settings():
+            self.refuse("\n".join(map(str, wrong)))
         if not conf.ENABLED:
-            self.refuse(_("NEUROON_ENABLED is False."))
+            self.refuse("NEUROON_ENABLED is False.")
         for name in ("SHOP_ID", "API_KEY"):
             if not getattr(conf, name):
-                self.refuse(_("NEUROON_%(name)s is not set.") % {"name": name})
+                self.refuse(f"NEUROON_{name} is not set.")
 
     def require_feeds(self) -> None:
-        """Refuse to go on where nobody has said what a product or an order is."""
+        """Refuse to go on where nothing says what a product or an order is."""
         if not registry.feeds:
-            told = _("No product feed is registered: nothing reaches Neuroon.")
-            todo = _("Write <app>/neuroon.py with a ProductFeed and @register(Product).")
-            self.refuse(f"{told} {todo}")
+            self.refuse(
+                "No product feed is registered: nothing reaches Neuroon. "
+                "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
+            )
 
     def confirm(self, question: str, *, interactive: bool) -> None:
         """Ask, unless told not to; anything but a clear yes ends the command."""
         if not interactive:
             return
         try:
-            answer = input(f"{question} {_('[y/N]')} ")
+            answer = input(f"{question} [y/N] ")
         except EOFError:
-            self.refuse(_("Nobody is here to answer; use --no-input."))
-        if answer.strip().lower() not in ("y", "yes", _("y"), _("yes")):
-            self.refuse(_("Nothing was done."))
+            self.refuse("Nobody is here to answer; use --no-input.")
+        if answer.strip().lower() not in ("y", "yes"):
+            self.refuse("Nothing was done.")
 
     def print_json(self, data: Any) -> None:
+        """Print one document."""
         self.stdout.write(json.dumps(data, indent=2, cls=DjangoJSONEncoder, ensure_ascii=False))
 
 
-def wrong_settings() -> list[checks.CheckMessage]:
-    """What the checks find that cannot work, in the settings or in a feed."""
-    return [m for m in checks.run_checks(tags=["neuroon"]) if m.is_serious() and not m.is_silenced()]
-
-
 def print_table(out: OutputWrapper, rows: Sequence[tuple[object, ...]]) -> None:
-    """A name, a number to its right, and what there is to say of it."""
+    """Print rows of a name, a value (numbers stand to the right), and further words."""
     first = max(len(str(row[0])) for row in rows)
     second = max((len(f"{row[1]:,}") for row in rows if isinstance(row[1], int)), default=0)
     for name, value, *words in rows:

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from django.core.management.base import OutputWrapper
-from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 EVERY = 10.0  # seconds between plain lines
@@ -20,11 +19,9 @@ class Progress:
         terminal = err.isatty()
         self.bar: tqdm[Any] | None = None
         if terminal:
-            self.bar = tqdm(
-                total=total, file=vars(err)["_out"], unit=" " + _("products"), dynamic_ncols=True
-            )
+            self.bar = tqdm(total=total, file=vars(err)["_out"], unit=" products", dynamic_ncols=True)
         self.total = total
-        self.started = self.told = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -34,21 +31,17 @@ class Progress:
             self.bar.close()
 
     def show(self, done: int) -> None:
+        """Show that so many are done."""
         self.total = max(self.total, done)
         if self.bar is not None:
             self.bar.total = self.total
             self.bar.update(done - self.bar.n)
-        elif time.monotonic() - self.told >= EVERY:
-            self.told = time.monotonic()
+        elif time.monotonic() - self.printed >= EVERY:
+            self.printed = time.monotonic()
             self.out.write(self._line(done))
             self.out.flush()
 
     def _line(self, done: int) -> str:
         rate = done / (time.monotonic() - self.started)
         left = (self.total - done) / rate if rate else 0
-        return _("%(done)s of %(total)s products, %(rate)s a second, %(left)s s left") % {
-            "done": f"{done:,}",
-            "total": f"{self.total:,}",
-            "rate": f"{rate:,.0f}",
-            "left": f"{left:,.0f}",
-        }
+        return f"{done:,} of {self.total:,} products, {rate:,.0f} a second, {left:,.0f} s left"

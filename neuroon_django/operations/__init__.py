@@ -1,1 +1,1 @@
-"""Operations: services that commands, JSON and the admin show."""
+"""Services for operators: they return facts as data, which the commands and the admin only show."""

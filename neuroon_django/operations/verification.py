@@ -1,201 +1,195 @@
-"""The steps of `neuroon_verify` that ask Neuroon, and the order of all of them."""
+"""The verification of a shop, step by step: from the settings to the widget token.
+
+A step says what it found and what to do about it. The domain's verification at Neuroon is one of
+them; where none fails, all pauses end.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from neuroon_django import widget
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.conf import DEFAULT_API_URL, ascii_address, conf
-from neuroon_django.exceptions import (
-    ApiError,
-    Forbidden,
-    KeyRefused,
-    NotFound,
-    RateLimited,
-    Refused,
-    Unavailable,
-)
+from neuroon_django.conf import ascii_address, conf
+from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, ShopState
-from neuroon_django.operations import steps
-from neuroon_django.operations.status import resume, status_of, token_age, waits_until
-from neuroon_django.operations.steps import Step
-from neuroon_django.widget.token import SERVE_UNTIL
+from neuroon_django.operations.cures import advice
+from neuroon_django.operations.feed_trials import try_feeds
+from neuroon_django.operations.status import is_servable, resume, token_age, waits_of
+from neuroon_django.operations.steps import Step, check_settings, check_tables
+from neuroon_django.operations.wording import count
+from neuroon_django.operations.worker_probe import probe_workers
 
 logger = logging.getLogger("neuroon_django")
 
-SECONDS = 15.0  # for one request, since a person waits
+REQUEST_SECONDS = 15.0  # for one request, since a person waits
+REQUIRED = ("settings", "tables", "api")  # without these the following steps make no sense
+BEFORE_NEUROON = ("settings", "tables")  # where these fail, nothing was asked
 
 
 class Verification:
-    """One walk through all steps. With `check` nothing is changed, here or at Neuroon."""
+    """One walk through all steps. With `check` nothing is changed, here or at Neuroon.
+
+    `find_shop` is called once, when the tables are known to exist.
+    """
 
     client: Client  # made once the settings are known to be right
+    shop: ShopState
 
-    def __init__(self, domains: Sequence[str] = (), *, check: bool = False) -> None:
+    def __init__(
+        self,
+        find_shop: Callable[[], ShopState],
+        domains: Sequence[str] = (),
+        *,
+        check: bool = False,
+    ) -> None:
+        self.find_shop = find_shop
         self.domains = [*map(ascii_address, domains)] or [conf.STOREFRONT_URL]
         self.check = check
-        self.taken: list[Step] = []
+        self.steps: list[Step] = []  # taken so far
+        self.facts: dict[str, Any] = {}  # what Neuroon says of the domain
 
-    def walk(self) -> Iterator[Step]:
-        """All steps, and the end of every pause where none failed."""
-        yield from self._taking(self._steps())
+    def run(self) -> Iterator[Step]:
+        """Take all steps, and end every pause where none failed."""
+        yield from self._recorded(self._steps())
         if self.passed and not self.check:
-            resume(ShopState.objects.for_config(conf.shop()))
+            resume(self.shop)
 
-    def give_up(self, confirm: Callable[[], None]) -> Iterator[Step]:
-        """The steps of giving the verification up; `confirm` raises where that is not wanted."""
-        return self._taking(self._steps_back(confirm))
-
-    def _taking(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """Step by step; it ends at the first without which the next make no sense."""
-        for step in steps:
-            self.taken.append(step)
-            yield step
-            if step.verdict == "failed" and step.name in ("settings", "tables", "api"):
-                return
+    def unverify(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
+        """Give the domain's verification up; `confirm` raises where that is not wanted."""
+        return self._recorded(self._unverify_steps(confirm))
 
     @property
     def passed(self) -> bool:
-        return not any(step.verdict == "failed" for step in self.taken)
+        """Tell whether no step has failed."""
+        return not self.failed
+
+    @property
+    def failed(self) -> list[str]:
+        """Return the names of the steps that failed, each once."""
+        return list(dict.fromkeys(step.name for step in self.steps if step.failed))
 
     @property
     def could_run(self) -> bool:
-        failed = {step.name for step in self.taken if step.verdict == "failed"}
-        return not failed & {"settings", "tables"}
+        """Tell whether the steps got as far as Neuroon."""
+        return not set(self.failed).intersection(BEFORE_NEUROON)
 
     def as_json(self) -> dict[str, Any]:
-        return {"passed": self.passed, "steps": [asdict(step) for step in self.taken]}
+        """Return the result and every step that was taken."""
+        return {"passed": self.passed, "steps": [step.as_json() for step in self.steps]}
+
+    def _recorded(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """Yield step by step, up to the first failure without which the next make no sense."""
+        for step in steps:
+            self.steps.append(step)
+            yield step
+            if step.failed and step.name in REQUIRED:
+                return
 
     def _steps(self) -> Iterator[Step]:
-        yield steps.settings()
-        yield from steps.feeds()
-        yield steps.tables()
-        yield steps.celery()
+        yield check_settings()
+        yield from try_feeds()
+        yield check_tables()
+        self.shop = self.find_shop()
+        yield probe_workers()
         with self._connected():
-            told: dict[str, Any] = {}
-            yield self._asked("api", partial(self._api, told))
+            yield self._asked("api", self._ask_api)
             yield self._route()
             if self.check:
-                yield self._verified(told)
+                yield self._verified()
             else:
                 for domain in self.domains:
-                    yield self._asked("domain", partial(self._domain, domain))
+                    yield self._asked("domain", partial(self._verify, domain))
             yield self._token()
             yield from self._waits()
 
-    def _steps_back(self, confirm: Callable[[], None]) -> Iterator[Step]:
-        yield steps.settings()
-        yield steps.tables()
-        confirm()
+    def _unverify_steps(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
+        yield check_settings()
+        yield check_tables()
+        self.shop = self.find_shop()
+        confirm(self.shop)
         with self._connected():
-            yield self._asked("domain", self._no_domain)
+            yield self._asked("domain", self._unverify)
 
     def _connected(self) -> Client:
-        self.client = Client(**conf.client_options(timeout=min(conf.TIMEOUT, SECONDS)))
+        self.client = Client(**conf.client_options(timeout=min(conf.TIMEOUT, REQUEST_SECONDS)))
         return self.client
 
     def _asked(self, name: str, ask: Callable[[], Step]) -> Step:
-        """A step that asks Neuroon, or what its error means."""
+        """Return the step that asks Neuroon, or what its error means."""
         try:
-            return call_with_retries(ask, SECONDS)
+            return call_with_retries(ask, REQUEST_SECONDS)
         except ApiError as error:
             return Step(name, "failed", str(error), advice(error))
 
-    def _api(self, told: dict[str, Any]) -> Step:
-        told.update(self.client.verification_data())
-        return Step("api", "ok", _("%s answers, the key is accepted") % conf.API_URL)
+    def _ask_api(self) -> Step:
+        self.facts = self.client.verification_data()
+        return Step("api", "ok", f"{conf.API_URL} answers, the key is accepted")
 
     def _route(self) -> Step:
-        route = ShopState.objects.for_config(conf.shop()).known_route
-        if not route:
-            text = _("not known yet; the first product that is sent finds it")
-            return Step("route", "ok", text, "", {"route": ""})
-        return Step("route", "ok", _("products go by the %s route") % route, "", {"route": route})
+        route = self.shop.known_route
+        unknown = "not known yet: the first product that is sent finds it"
+        text = f"products go by the {route} route" if route else unknown
+        return Step("route", "ok", text, details={"route": route})
 
-    def _verified(self, told: dict[str, Any]) -> Step:
-        kept, text = _picked(told, "verified", "verificationCode", "instructions")
-        if told.get("verified") is True:
-            return Step("domain", "ok", text, "", kept)
-        return Step("domain", "failed", text, _("Run neuroon_verify without --check."), kept)
+    def _verified(self) -> Step:
+        """Return what Neuroon said of the domain, with `check`."""
+        details, text = _picked(self.facts, "verified", "verificationCode", "instructions")
+        if self.facts.get("verified") is True:
+            return Step("domain", "ok", text, details=details)
+        return Step("domain", "failed", text, "Run: manage.py neuroon_verify", details)
 
-    def _domain(self, domain: str) -> Step:
+    def _verify(self, domain: str) -> Step:
+        """Have Neuroon verify a domain, and remember it as the shop's."""
         if not domain:
-            todo = _('Set NEUROON_STOREFRONT_URL = "https://…", the address of the shop.')
-            return Step("domain", "failed", _("no domain to verify"), todo)
-        told = self.client.verify(domain)
-        kept, text = _picked(told, "name", "domain", "shopId", "verificationCode")
-        theirs = told.get("shopId")
-        if theirs is not None and str(theirs) != conf.SHOP_ID:
-            todo = _("NEUROON_SHOP_ID is %s: use the shop id that belongs to the key.") % conf.SHOP_ID
-            return Step("domain", "failed", text, todo, kept)
-        shop = ShopState.objects.for_config(conf.shop())
-        logger.info("domain_verified shop_id=%s domain=%s", conf.SHOP_ID, domain)
-        ShopState.objects.set(shop.pk, verified_domain=domain[:255], verified_at=timezone.now())
-        return Step("domain", "ok", text, "", kept)
+            cure = 'Set NEUROON_STOREFRONT_URL = "https://…", the address of the shop.'
+            return Step("domain", "failed", "no domain to verify", cure)
+        answer = self.client.verify(domain)
+        details, text = _picked(answer, "name", "domain", "shopId", "verificationCode")
+        verified_shop = answer.get("shopId")
+        if verified_shop is not None and str(verified_shop) != self.shop.shop_id:
+            cure = f"NEUROON_SHOP_ID is {self.shop.shop_id}: use the shop id that belongs to the key."
+            return Step("domain", "failed", text, cure, details)
+        logger.info("domain_verified shop_id=%s domain=%s", self.shop.shop_id, domain)
+        self._remember(verified_domain=domain[:255], verified_at=timezone.now())
+        return Step("domain", "ok", text, details=details)
 
-    def _no_domain(self) -> Step:
+    def _unverify(self) -> Step:
         self.client.unverify()
-        shop = ShopState.objects.for_config(conf.shop())
-        ShopState.objects.set(shop.pk, verified_domain="", verified_at=None)
-        return Step("domain", "ok", _("the verification was given up"))
+        self._remember(verified_domain="", verified_at=None)
+        return Step("domain", "ok", "the verification was given up")
+
+    def _remember(self, **values: Any) -> None:
+        ShopState.objects.set(self.shop.pk, **values)
 
     def _token(self) -> Step:
-        shop = ShopState.objects.for_config(conf.shop())
+        """Return the widget token's age; where all went well so far, one is issued if it is due."""
         if not self.check and self.passed:
-            resume(shop, Group.TOKEN)
+            resume(self.shop, Group.TOKEN)
             widget.refresh_token()
-            shop.refresh_from_db()
-        age = token_age(shop)
-        if age is not None and age.total_seconds() < SERVE_UNTIL:
-            return Step("token", "ok", _("issued %d minutes ago") % (age.total_seconds() // 60))
+        self.shop.refresh_from_db()
+        age = token_age(self.shop)
+        if age is not None and is_servable(age):
+            minutes = int(age.total_seconds() // 60)
+            return Step("token", "ok", f"issued {count(minutes, 'minute')} ago")
         if self.check:
-            return Step("token", "warning", _("none was issued yet"))
-        text = shop.endpoint(Group.TOKEN).reason or _("none was issued")
-        return Step("token", "failed", text, _("Correct the steps above, then run this again."))
+            return Step("token", "warning", "none was issued yet")
+        text = self.shop.endpoint(Group.TOKEN).reason or "none was issued"
+        return Step("token", "failed", text, "Correct the steps above, then run this again.")
 
     def _waits(self) -> Iterator[Step]:
-        """A `Retry-After` that is still to be sat out; it ends by itself."""
-        shop = ShopState.objects.for_config(conf.shop())
-        for wait in status_of(shop).waits:
-            yield Step("pace", "warning", waits_until(wait), _("It ends by itself."))
+        """Yield a warning for each `Retry-After` that has not passed yet."""
+        for wait in waits_of(self.shop):
+            yield Step("pace", "warning", str(wait), "It ends by itself.")
 
 
-def _picked(told: dict[str, Any], *names: str) -> tuple[dict[str, Any], str]:
-    """These facts of an answer, and a line of them."""
-    kept = {name: told[name] for name in names if name in told}
-    return kept, ", ".join(f"{name}: {messages.text_of(value)}" for name, value in kept.items())
-
-
-def advice(error: ApiError) -> str:
-    """What to do about an error (`API.md`, "Domain verification" and "Errors")."""
-    address = {"url": conf.API_URL, "live": DEFAULT_API_URL, "dev": "https://dev-api.neuroon.ai"}
-    environment = _(
-        "A key of %(dev)s does not work at %(live)s, nor the other way round; "
-        "NEUROON_API_URL is %(url)s."
-    )
-    if isinstance(error, KeyRefused):
-        return _("Correct NEUROON_API_KEY.") + " " + environment % address
-    if isinstance(error, Refused) and error.status == 409:
-        return _("Another shop has verified this domain: open a support ticket with Neuroon.")
-    if isinstance(error, Forbidden):
-        told = _(
-            "NEUROON_SHOP_ID must be the shop of this key (it is %(shop)s), and NEUROON_STOREFRONT_URL "
-            "its address at Neuroon, shop.url in the dashboard (it is %(storefront)s): correct the one "
-            "that is not, then run this again."
-        )
-        told %= {"shop": conf.SHOP_ID, "storefront": conf.STOREFRONT_URL}
-        return f"{told} {environment % address}" if isinstance(error, NotFound) else told
-    if isinstance(error, RateLimited):
-        return _("Wait %.0f s, then run this again.") % (error.retry_after or 60)
-    if isinstance(error, Unavailable):
-        return _("Is NEUROON_API_URL right, and does this machine reach it? Run this again.")
-    return _("Run this again; if it stays, ask Neuroon's support with this line.")
+def _picked(answer: dict[str, Any], *names: str) -> tuple[dict[str, Any], str]:
+    """Return these facts of an answer, and the same as one line of text."""
+    picked = {name: answer[name] for name in names if name in answer}
+    return picked, ", ".join(f"{name}: {messages.text_of(value)}" for name, value in picked.items())

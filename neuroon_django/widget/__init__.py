@@ -1,6 +1,6 @@
 """The widget's token: memory, cache, `ShopState`, and one issuer for all processes (law 14).
 
-`pages` is what a page asks, `issuing` what lies behind it and what beat asks.
+`pages` is what a page asks, `token` what lies behind it and what beat asks.
 """
 
 from __future__ import annotations

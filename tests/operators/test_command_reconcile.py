@@ -15,8 +15,7 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from tests.factories import make_product
-from tests.operators.test_command_sync import neuroon_sync, summary
+from tests.operators.test_command_sync import make_product, neuroon_sync, summary
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,12 +32,12 @@ def neuroon_reconcile(*options: str) -> tuple[str, CommandError | None]:
 
 def table(**counts: int) -> str:
     names = {
-        "listed": "Listed by Neuroon        ",
-        "same": "The same                 ",
-        "under_way": "On the way or kept back  ",
-        "strays": "Only at Neuroon          ",
-        "lost": "Lost by Neuroon          ",
-        "different": "Different                ",
+        "listed": "Listed by Neuroon   ",
+        "same": "Identical           ",
+        "under_way": "Queued or rejected  ",
+        "strays": "Only at Neuroon     ",
+        "lost": "Missing at Neuroon  ",
+        "different": "Different           ",
     }
     width = max(len(f"{n:,}") for n in [0, *counts.values()])
     return "".join(f"{label}{counts.get(name, 0):>{width},}\n" for name, label in names.items())
@@ -76,14 +75,17 @@ def test_what_differs_is_told_and_mended(twelve):
     told = table(listed=13, same=8, strays=2, lost=1, different=3) + (
         "Only at Neuroon: X-1\n"
         "Only at Neuroon: X-2\n"
-        "Lost by Neuroon: P-03\n"
+        "Missing at Neuroon: P-03\n"
         "Different: P-04: price 10.00 here, 9.99 there\n"
         "Different: P-05: name 'Product P-05' here, 'Old' there\n"
         "Different: P-06: in stock True here, False there\n"
     )
     out, failed = neuroon_reconcile()
     assert out == told
-    assert (str(failed), failed.returncode) == ("They differ; neuroon_reconcile --fix mends it.", 1)
+    assert (str(failed), failed.returncode) == (
+        "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix",
+        1,
+    )
     out, failed = neuroon_reconcile("--fix")
     assert (out, failed) == (
         told + summary(sent=4, created=1, updated=3, deleted=2, requests=3),
@@ -122,7 +124,8 @@ def test_nothing_is_deleted_where_more_than_half_would_go(twelve):
     out, failed = neuroon_reconcile("--fix")
     assert out.endswith(summary())
     assert str(failed) == (
-        "Nothing was deleted: 13 of 25 would go, which is more than half. --force deletes all the same."
+        "Nothing was deleted: 13 of 25 would go, which is more than half. "
+        "To delete all the same, add --force."
     )
     assert len(twelve.products) == 25
     _out, failed = neuroon_reconcile("--fix", "--force")

@@ -13,7 +13,8 @@ from django.utils import timezone, translation
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
 from neuroon_django.models import Change
 from neuroon_django.operations.status import resume
-from tests.factories import current_shop, make_product
+from tests.factories import current_shop
+from tests.operators.test_command_sync import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,9 +44,9 @@ def test_a_healthy_shop(neuroon, flush):
         "Orders, sent                 0\n"
         "Orders, not attributed       0\n"
         "Orders, rejected             0\n"
-        "Changes not looked at yet    0\n"
-        "To be sent                   0\n"
-        "The oldest waits for         —\n"
+        "Unprocessed changes          0\n"
+        "Queued                       0\n"
+        "Queue age                    —\n"
         f"Last success                 {moments[0]}\n"
         f"Last scan                    {moments[1]}\n"
         "Verified domain              —\n"
@@ -60,10 +61,11 @@ def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
     shop.failed("products", error)
     until = timezone.localtime(current_shop().products_gate)
-    told = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
-    assert neuroon_status().splitlines()[-1] == told
+    line = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
+    assert neuroon_status().splitlines()[-1] == line
     [wait] = json.loads(neuroon_status("--json"))["waits"]
     assert (wait["group"], wait["reason"]) == ("products", "Neuroon asked to wait")
+    assert (wait["status"], wait["cure"]) == (None, "")
 
 
 def test_what_needs_a_person(neuroon, flush):
@@ -78,23 +80,21 @@ def test_what_needs_a_person(neuroon, flush):
         neuroon_status()
     assert failed.value.returncode == 1
     assert str(failed.value).splitlines() == [
-        "products, deletes, conversions, token paused: POST /p: 401 Invalid API key → "
-        "Correct NEUROON_API_KEY, then run neuroon_verify.",
-        "The oldest change has been waiting for 2:00:00.",
-        "Rejected: 2",
+        "Paused for products, deletes, conversions and token: POST /p: 401 Invalid API key. "
+        "Correct NEUROON_API_KEY, then run: manage.py neuroon_verify",
+        "The oldest queued change is 2:00:00 old. "
+        "Start a Celery worker with beat, or run: manage.py neuroon_sync",
+        "2 products were rejected (no price). Fix them, then run: manage.py neuroon_sync --retry",
     ]
     out = io.StringIO()
     with pytest.raises(CommandError):
         call_command("neuroon_status", stdout=out)
     assert out.getvalue().splitlines()[-2:] == [str(failed.value).splitlines()[0], "2 × no price"]
-    with (
-        translation.override("es"),
-        pytest.raises(CommandError, match=r"^productos, .* en pausa: POST"),
-    ):
+    with translation.override("es"), pytest.raises(CommandError, match=r"^Paused for products, .*POST"):
         neuroon_status()
     resume(shop)
-    told = neuroon_status("--max-age", "7300", "--max-rejected", "2")
-    assert told.splitlines()[-1] == "2 × no price"
+    out = neuroon_status("--max-age", "7300", "--max-rejected", "2")
+    assert out.splitlines()[-1] == "2 × no price"
 
 
 def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
@@ -104,9 +104,9 @@ def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
     with pytest.raises(CommandError) as failed:
         neuroon_status()
     assert str(failed.value).splitlines() == [
-        "products, deletes paused: POST /p: 403 Not yours → "
-        "Run neuroon_verify: it says what to correct.",
-        "token paused: POST /t: 502 Bad Gateway",  # ends by itself
+        "Paused for products and deletes: POST /p: 403 Not yours. "
+        "To see what to correct, run: manage.py neuroon_verify",
+        "Paused for token: POST /t: 502 Bad Gateway.",  # ends by itself
     ]
 
 
@@ -115,7 +115,7 @@ def test_json_is_a_document_and_nothing_else(neuroon, flush):
     make_product("B")
     flush()
     out = io.StringIO()
-    with pytest.raises(CommandError, match=r"^Rejected: 1$"):
+    with pytest.raises(CommandError, match=r"^1 product was rejected \(no price\)\. Fix it"):
         call_command("neuroon_status", "--json", stdout=out)
     told = json.loads(out.getvalue())
     assert told["products"] == {
@@ -127,9 +127,15 @@ def test_json_is_a_document_and_nothing_else(neuroon, flush):
         "deleting": 0,
     }
     assert told["errors"] == [{"text": "no price", "count": 1}]
-    assert told["problems"] == ["Rejected: 1"]
+    assert told["problems"] == [
+        {
+            "text": "1 product was rejected (no price)",
+            "cure": "Fix it, then run: manage.py neuroon_sync --retry",
+            "id": "",
+        }
+    ]
     assert told["quota"]["maxProducts"] == 1_000_000
-    assert (told["changes"], told["waiting"], told["oldest_seconds"]) == (0, 0, None)
+    assert (told["changes"], told["queued"], told["queue_age_seconds"]) == (0, 0, None)
     assert neuroon.api_key not in out.getvalue()
 
 
@@ -145,9 +151,14 @@ def test_a_wrong_setting_is_a_problem_and_nobody_is_asked(neuroon, settings, nam
     out = io.StringIO()
     with pytest.raises(CommandError) as failed:
         call_command("neuroon_status", "--json", stdout=out)
-    told = f"NEUROON_{name} is '{value}', which is no value for it. {hint} (neuroon.E001)"
-    assert (str(failed.value), failed.value.returncode) == (told, 1)
-    assert json.loads(out.getvalue())["problems"] == [told]
+    problem = {
+        "text": f"NEUROON_{name} is '{value}', which is no value for it.",
+        "cure": hint,
+        "id": "neuroon.E001",
+    }
+    line = "{text} {cure} ({id})".format(**problem)
+    assert (str(failed.value), failed.value.returncode) == (line, 1)
+    assert json.loads(out.getvalue())["problems"] == [problem]
     assert neuroon.requests == []
 
 

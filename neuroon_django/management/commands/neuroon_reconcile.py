@@ -1,11 +1,10 @@
-"""`neuroon_reconcile`: compare Neuroon's own list with the shop, and mend what differs."""
+"""`neuroon_reconcile`: compare Neuroon's own list with the shop, and repair what differs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext as _
 
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
@@ -19,64 +18,70 @@ SHOWN = 20  # examples of each kind; all of them with -v 2
 
 
 class Command(SendingCommand):
+    """Prints what differs; with `--fix` it sends and deletes it."""
+
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.description = _(
+        """Add the options."""
+        parser.description = (
             "Compares Neuroon's own list with the shop: what only one side has, and where name, price "
-            "or stock differ. Exits 1 when they differ and were not mended."
+            "or stock differ. Exits 1 when they differ and were not repaired."
         )
-        parser.add_argument("--fix", action="store_true", help=_("Send and delete what differs."))
+        parser.add_argument("--fix", action="store_true", help="Send and delete what differs.")
         parser.add_argument(
             "--force",
             action="store_true",
-            help=_("With --fix: delete also where the shop looks empty, or more than half would go."),
+            help="With --fix: delete also where the shop looks empty, or more than half would go.",
         )
 
     def work(self, **options: Any) -> None:
+        """Compare, print, and with `--fix` repair."""
         self.require_settings()
         self.require_feeds()
         shop = ShopState.objects.for_config(conf.shop())
-        with self.client() as client:
-            neuroon = self.compare(shop, client)
-            self.print(neuroon.found, shown=None if options["verbosity"] > 1 else SHOWN)
-            if neuroon.found.agrees:
+        with self.client(shop) as client:
+            reconciliation = self.compare(shop, client)
+            comparison = reconciliation.found
+            self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)
+            if comparison.agrees:
                 return
             if not options["fix"]:
-                told = _("They differ; neuroon_reconcile --fix mends it.")
-                raise CommandError(told, returncode=FAILED)
-            objection = (
-                "" if options["force"] else neuroon.found.only_remote and neuroon.delete_refusal()
-            )
-            neuroon.repair(delete=not objection)
+                message = "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix"
+                raise CommandError(message, returncode=FAILED)
+            guarded = comparison.only_remote and not options["force"]
+            refusal = reconciliation.delete_refusal() if guarded else ""
+            reconciliation.repair(delete=not refusal)
             self.send(shop, client)
-        if objection:
-            told = _("Nothing was deleted: %s. --force deletes all the same.") % objection
-            raise CommandError(told, returncode=FAILED)
+        if refusal:
+            message = f"Nothing was deleted: {refusal}. To delete all the same, add --force."
+            raise CommandError(message, returncode=FAILED)
 
     def compare(self, shop: ShopState, client: Client) -> Reconciliation:
+        """Read Neuroon's list, with progress."""
         with Progress(0, self.stdout, self.stderr) as progress:
 
             def show(seen: int, total: int) -> None:
                 progress.total = max(progress.total, total)
                 progress.show(seen)
 
-            neuroon = Reconciliation(shop, client, show)
-            neuroon.compare()
-        return neuroon
+            reconciliation = Reconciliation(shop, client, show)
+            reconciliation.compare()
+        return reconciliation
 
-    def print(self, found: Comparison, shown: int | None) -> None:
+    def print_comparison(self, comparison: Comparison, shown: int | None) -> None:
+        """Print the counts, and so many differences of each kind."""
         kinds = [
-            (_("Only at Neuroon"), list(found.only_remote)),
-            (_("Lost by Neuroon"), list(found.lost.values())),
-            (_("Different"), list(found.different.values())),
+            ("Only at Neuroon", list(comparison.only_remote)),
+            ("Missing at Neuroon", list(comparison.lost.values())),
+            ("Different", list(comparison.different.values())),
         ]
         rows: list[tuple[Any, ...]] = [
-            (_("Listed by Neuroon"), found.listed),
-            (_("The same"), found.same),
-            (_("On the way or kept back"), found.under_way),
+            ("Listed by Neuroon", comparison.listed),
+            ("Identical", comparison.same),
+            ("Queued or rejected", comparison.under_way),
         ]
         print_table(self.stdout, [*rows, *((name, len(items)) for name, items in kinds)])
         for name, items in kinds:
             for item in items[:shown]:
                 self.stdout.write(f"{name}: {item}")
             if shown and len(items) > shown:
-                self.stdout.write(_("… and %s more (-v 2 shows all)") % (len(items) - shown))
+                self.stdout.write(f"… and {len(items) - shown:,} more (-v 2 shows all)")

@@ -1,4 +1,4 @@
-"""`neuroon_sync`: send what is pending, in the foreground."""
+"""`neuroon_sync`: send what is queued, in the foreground."""
 
 from __future__ import annotations
 
@@ -6,78 +6,75 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
-from neuroon_django.delivery import Reconciliation, Scan, fold_all, preview_orders, preview_products
+from neuroon_django.delivery import Scan
 from neuroon_django.management.sending import SendingCommand
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.models import ShopState
+from neuroon_django.operations.syncing import forget_sent, plan, remove_everything, retry_rejected
 
 
 class Command(SendingCommand):
+    """Sends, or with `--dry-run` prints what it would send."""
+
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.description = _(
-            "Sends what is pending to Neuroon, now: no backoff and no pause holds it back, only a "
-            "Retry-After does. Exits 1 when something stayed behind."
+        """Add the options."""
+        parser.description = (
+            "Sends everything that is queued, now: backoffs and pauses do not hold it back, a "
+            "Retry-After from Neuroon does. Exits 1 when something was rejected or is still queued."
         )
-        parser.add_argument("--scan", action="store_true", help=_("Compare the whole catalogue."))
-        parser.add_argument("--full", action="store_true", help=_("Send everything again."))
-        parser.add_argument("--retry", action="store_true", help=_("Try what was rejected again."))
+        parser.add_argument("--scan", action="store_true", help="Compare the whole catalogue.")
+        parser.add_argument("--full", action="store_true", help="Send everything again.")
+        parser.add_argument("--retry", action="store_true", help="Try again what was rejected.")
         either = parser.add_mutually_exclusive_group()
         either.add_argument(
-            "--dry-run", action="store_true", help=_("Print what would be sent, and send nothing.")
+            "--dry-run", action="store_true", help="Print what would be sent, and send nothing."
         )
-        either.add_argument("--remove-all", action="store_true", help=_("Empty Neuroon; asks first."))
+        either.add_argument(
+            "--remove-all", action="store_true", help="Remove every product from Neuroon; asks first."
+        )
         self.add_no_input(parser)
 
     def work(self, **options: Any) -> None:
+        """Send, remove everything, or print what would be sent."""
         self.require_settings()
         if not options["remove_all"]:
             self.require_feeds()
         shop = ShopState.objects.for_config(conf.shop())
         if options["dry_run"]:
-            self.rehearse(shop, options)
+            self.print_plan(shop, options)
         elif options["remove_all"]:
             self.remove_all(shop, interactive=options["interactive"])
         else:
             self.sync(shop, options)
 
     def sync(self, shop: ShopState, options: dict[str, Any]) -> None:
+        """Queue what the options ask for, then send."""
         if options["retry"]:
-            SyncedProduct.objects.retry_rejected(shop)
-            Conversion.objects.retry_rejected(shop)
+            retry_rejected(shop)
         if options["full"]:
-            SyncedProduct.objects.forget_digests(shop)
-            ShopState.objects.set(shop.pk, scan_cursor="", scanned_at=None)
-        with self.client() as client:
+            forget_sent(shop)
+        with self.client(shop) as client:
             self.send(shop, client, Scan.due(shop, asked=options["scan"]))
 
-    def rehearse(self, shop: ShopState, options: dict[str, Any]) -> None:
-        scan = options["scan"] or shop.scanned_at is None or bool(shop.scan_cursor)
-        words = {"send": _("send"), "delete": _("delete"), "keep": _("keep back")}
-        done: Counter[str] = Counter()
-        full, retry = options["full"], options["retry"]
-        for move in preview_products(shop, scan=scan, full=full, retry=retry):
-            done[move.verb] += 1
-            self.stdout.write(f"{words[move.verb]} {move.id} {move.text}".rstrip())
-        for verb, order_id, told in preview_orders(shop, scan=scan or full, retry=retry):
-            done[verb] += 1
-            self.stdout.write(f"{words[verb]} {_('Order %s') % order_id}: {told}")
-        summary = _("Nothing was sent. To send: %(send)s, to delete: %(delete)s, kept back: %(keep)s.")
-        self.stdout.write(summary % {verb: f"{done[verb]:,}" for verb in words})
+    def print_plan(self, shop: ShopState, options: dict[str, Any]) -> None:
+        """Print each product and order that a run would send, delete or reject, and how many."""
+        counts: Counter[str] = Counter()
+        chosen = {name: options[name] for name in ("scan", "full", "retry")}
+        for verb, name, text in plan(shop, **chosen):
+            counts[verb] += 1
+            self.stdout.write(f"{verb} {name} {text}".rstrip())
+        planned = f"{counts['send']:,} to send, {counts['delete']:,} to delete"
+        self.stdout.write(f"Nothing was sent: {planned}, {counts['reject']:,} to reject.")
 
     def remove_all(self, shop: ShopState, *, interactive: bool) -> None:
-        question = _("Remove every product of shop %(shop)s from Neuroon at %(address)s?")
-        names = {"shop": shop.shop_id, "address": shop.api_url}
-        self.confirm(question % names, interactive=interactive)
-        fold_all(shop)
-        SyncedProduct.objects.of(shop).enqueue_delete()
-        with self.client() as client:
-            neuroon = Reconciliation(shop, client)
-            for listed in list(neuroon.listed()):
-                neuroon.create_tombstones(listed)
+        """Ask, then delete every product at Neuroon."""
+        question = f"Remove every product of shop {shop.shop_id} from Neuroon at {shop.api_url}?"
+        self.confirm(question, interactive=interactive)
+        with self.client(shop) as client:
+            remove_everything(shop, client)
             self.stdout.write(
-                _("The next scan and every save send products again: to stay empty, set ")
-                + "NEUROON_ENABLED = False"
+                "The next scan and every save send products again. "
+                "To keep Neuroon empty, set NEUROON_ENABLED = False"
             )
             self.send(shop, client)

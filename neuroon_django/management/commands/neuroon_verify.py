@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext as _
 
 from neuroon_django.conf import conf
 from neuroon_django.management.base import COULD_NOT_RUN, FAILED, NeuroonCommand
+from neuroon_django.models import ShopState
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 
 
 class Command(NeuroonCommand):
+    """Prints the steps of the verification while they are taken."""
+
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.description = _(
+        """Add the options."""
+        parser.description = (
             "Checks the set-up step by step, verifies the domain at Neuroon and ends all pauses."
         )
         either = parser.add_mutually_exclusive_group()
@@ -25,43 +27,48 @@ class Command(NeuroonCommand):
             action="append",
             default=[],
             metavar="URL",
-            help=_("The domain to verify instead of NEUROON_STOREFRONT_URL; may be repeated."),
+            help="The domain to verify instead of NEUROON_STOREFRONT_URL; may be repeated.",
         )
-        either.add_argument("--check", action="store_true", help=_("Look only, change nothing."))
+        either.add_argument("--check", action="store_true", help="Look only, change nothing.")
         either.add_argument(
-            "--unverify", action="store_true", help=_("Give the verification up; asks first.")
+            "--unverify", action="store_true", help="Give the verification up; asks first."
         )
-        parser.add_argument("--json", action="store_true", help=_("Print JSON."))
+        parser.add_argument("--json", action="store_true", help="Print JSON.")
         self.add_no_input(parser)
 
     def work(self, **options: Any) -> None:
-        verification = Verification(options["domain"], check=options["check"])
-        ask = partial(self.ask, interactive=options["interactive"], as_json=options["json"])
-        for step in verification.give_up(ask) if options["unverify"] else verification.walk():
+        """Take the steps, print them, and fail where one failed."""
+        verification = Verification(_find_shop, options["domain"], check=options["check"])
+
+        def confirm(shop: ShopState) -> None:
+            self.ask(shop, interactive=options["interactive"], as_json=options["json"])
+
+        for step in verification.unverify(confirm) if options["unverify"] else verification.run():
             if not options["json"]:
                 self.print_step(step, verbose=options["verbosity"] > 1)
         if options["json"]:
             self.print_json(verification.as_json())
         if not verification.passed:
             returncode = FAILED if verification.could_run else COULD_NOT_RUN
-            failed = ", ".join(_(s.name) for s in verification.taken if s.verdict == "failed")
-            raise CommandError(_("Failed: %s") % failed, returncode=returncode)
+            raise CommandError(f"Failed: {', '.join(verification.failed)}", returncode=returncode)
 
-    def ask(self, *, interactive: bool, as_json: bool) -> None:
+    def ask(self, shop: ShopState, *, interactive: bool, as_json: bool) -> None:
+        """Ask whether to give the verification up."""
         if interactive and as_json:
-            self.refuse(_("A question is no JSON: add --no-input to --unverify --json."))
-        question = _("Give up the verification of shop %(shop)s at %(address)s?")
-        names = {"shop": conf.SHOP_ID, "address": conf.API_URL}
-        self.confirm(question % names, interactive=interactive)
+            self.refuse("A question cannot be asked in JSON: add --no-input to --unverify --json.")
+        question = f"Give up the verification of shop {shop.shop_id} at {shop.api_url}?"
+        self.confirm(question, interactive=interactive)
 
     def print_step(self, step: Step, *, verbose: bool) -> None:
-        word, style = {
-            "ok": (_("ok"), self.style.SUCCESS),
-            "warning": (_("warning"), self.style.WARNING),
-            "failed": (_("failed"), self.style.ERROR),
-        }[step.verdict]
-        self.stdout.write(f"{style(word):<8} {_(step.name):<8} {step.text}")
-        if step.todo:
-            self.stdout.write(f"{'':<17} → {step.todo}")
+        """Print the result, the name and what was found; what to do stands in the next line."""
+        styles = {"ok": self.style.SUCCESS, "warning": self.style.WARNING, "failed": self.style.ERROR}
+        result = styles[step.result](step.result)
+        self.stdout.write(f"{result:<8} {step.name:<8} {step.text}")
+        if step.cure:
+            self.stdout.write(f"{'':<17} → {step.cure}")
         if verbose and (payload := step.details.get("payload")):
             self.stdout.write(payload)
+
+
+def _find_shop() -> ShopState:
+    return ShopState.objects.for_config(conf.shop())

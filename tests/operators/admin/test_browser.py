@@ -16,7 +16,8 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop, make_product, pauses
+from tests.factories import current_shop
+from tests.operators.test_command_sync import make_product
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,8 +133,8 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
     page = open_as("/admin/neuroon_django/shopstate/", *OPERATOR)
     page.get_by_role("button", name="Resume").focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=All pauses are ended.")
-    assert pauses() == {}
+    page.wait_for_selector("text=All pauses have ended.")
+    assert current_shop().pauses() == {}
     page.get_by_role("button", name="Verify").focus()
     page.keyboard.press("Space")
     page.wait_for_selector("text=Verification, step by step")
@@ -149,7 +150,7 @@ def test_an_action_from_the_list(shop, open_as, flush, neuroon):
     page.get_by_role("checkbox", name="Select all").check()
     page.locator("select[name=action]").select_option("Remove from Neuroon")
     page.locator("button[name=index]").click()  # "Go", or "Run" since Django 6.1
-    page.wait_for_selector("text=9 rows are due now.")
+    page.wait_for_selector("text=9 rows are queued.")
     keep(page, "removed-light")
     flush()
     assert {name for name in neuroon.products if name.startswith("P-0")} == set()
@@ -169,6 +170,6 @@ def test_a_wait_that_neuroon_asked_for_is_told(shop, open_as, scheme):
     error = RateLimited("slow", method="POST", path="/sync", status=429, retry_after=3_000)
     shop.failed("products", error)
     page = open_as("/admin/neuroon_django/shopstate/", *READER, scheme=scheme)
-    assert "products: Neuroon asked to wait" in page.inner_text(".neuroon-banner")
+    assert "products: Neuroon asked to wait" in page.inner_text(".neuroon-wait")
     assert page.errors == []
     keep(page, f"wait-{scheme}")

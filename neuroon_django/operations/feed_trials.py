@@ -1,0 +1,157 @@
+"""The verification's trial of the feeds: real products and a real order, built and not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, connections
+from django.test.utils import CaptureQueriesContext
+
+from neuroon_django.api import messages
+from neuroon_django.feeds import (
+    Invalid,
+    OrderSource,
+    ProductSource,
+    Rendered,
+    Source,
+    Waiting,
+    payload_context,
+    registry,
+)
+from neuroon_django.operations.steps import Step
+from neuroon_django.operations.wording import count, join
+
+BATCH = 10  # products built to see whether queries grow with their number
+GONE = "it does not exist any more"
+UNLISTED = "it is not listed"
+
+S = TypeVar("S", bound=Source[Any])
+
+
+class ClickedEverything(dict[str, str]):
+    """Clicks on every product there is."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a search's id for any product's id."""
+        return "search" if key else default
+
+
+@dataclass
+class Built:
+    """What became of some products, by primary key as text, and how many queries that took."""
+
+    payloads: dict[str, bytes]
+    reasons: dict[str, str]  # of those that have no payload
+    queries: int
+
+
+def try_feeds() -> Iterator[Step]:
+    """Build a product of each feed twice and count the queries; build an order of each order feed."""
+    for products in registry.products():
+        yield _tried(products, _try_product_feed)
+    for orders in registry.orders():
+        yield _tried(orders, _try_order_feed)
+    if not registry.products():
+        cure = "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
+        yield _warning("no product feed is registered", cure)
+
+
+def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:
+    return Step("feeds", "warning", text, cure, details or {})
+
+
+def _tried(source: S, attempt: Callable[[S], Step]) -> Step:
+    """Return the attempt's step, or the database's own trouble as a failed one."""
+    try:
+        return attempt(source)
+    except DatabaseError as error:
+        text = f"{source.name}: {' '.join(str(error).split())}"
+        return Step("feeds", "failed", text, "Run: manage.py migrate")
+
+
+def _try_product_feed(source: ProductSource[Any]) -> Step:
+    name = source.name
+    pks = list(source.live_queryset().order_by("pk").values_list("pk", flat=True)[:BATCH])
+    if not pks:
+        return _warning(f"{name}: the shop has no product yet")
+    pk = str(pks[0])
+    one, several = _build(source, pks[:1]), _build(source, pks)
+    if reason := one.reasons.get(pk) or several.reasons.get(pk):
+        text = f"{name}: {source.label} {pk}: {reason}"
+        return _warning(text, _correct(name, "product", "scan"))
+    return _compared(name, one, several, pk)
+
+
+def _correct(name: str, noun: str, option: str) -> str:
+    """Return what to look at where a feed cannot build something, and what to run then."""
+    return (
+        f"Correct that method or lookup of {name}, or the {noun}, "
+        f"then run: manage.py neuroon_sync --{option}"
+    )
+
+
+def _build(source: ProductSource[Any], pks: list[Any]) -> Built:
+    """Build these products, as one batch."""
+    built = Built({}, {}, 0)
+    with CaptureQueriesContext(connections[source.db_alias]) as captured:
+        results = source.render_many(map(str, pks))
+    for pk in map(str, pks):
+        result = results.get(pk)
+        if isinstance(result, Rendered):
+            built.payloads[pk] = result.payload
+        elif isinstance(result, Invalid):
+            built.reasons[pk] = result.reason
+        else:
+            built.reasons[pk] = UNLISTED if result else GONE
+    built.queries = len(captured)
+    return built
+
+
+def _compared(name: str, one: Built, several: Built, pk: str) -> Step:
+    """Tell whether a payload is the same twice, and whether the number of queries is."""
+    payload = one.payloads[pk]
+    queries = count(one.queries, "query", "queries")
+    details = {"queries": one.queries, "payload": payload.decode()}
+    if differing := _differing(payload, several.payloads[pk]):
+        verb = "differs" if len(differing) == 1 else "differ"
+        text = f"{name}: {join(differing)} {verb} each time the product is built"
+        return _warning(text, "It would be sent again and again: return the same value.", details)
+    if several.queries > one.queries:
+        number = len(several.payloads) + len(several.reasons)
+        text = f"{name}: {queries} for one product, {several.queries} for {number}"
+        return _warning(text, "Name the relations that its methods read in depends_on.", details)
+    text = f"{name}: product {pk} built with {queries}, {count(len(payload), 'byte')}"
+    return Step("feeds", "ok", text, details=details)
+
+
+def _differing(first: bytes, again: bytes) -> list[str]:
+    """Return the names of the fields that are not the same in both payloads."""
+    one, other = messages.decode(first), messages.decode(again)
+    return [name for name in one | other if one.get(name) != other.get(name)]
+
+
+def _try_order_feed(source: OrderSource[Any]) -> Step:
+    """Build the latest order, a paid one if there is, as if a search had led to each of its lines."""
+    name = source.name
+    pks = list(source.live_queryset().order_by("-pk").values_list("pk", flat=True)[:BATCH])
+    with payload_context(source.shop):
+        loaded = source.load(pks)
+        results = {
+            pk: source.report(loaded[str(pk)], ClickedEverything()) for pk in pks if str(pk) in loaded
+        }
+    if not results:
+        return Step("feeds", "ok", f"{name}: the shop has no order yet")
+    paid = (pk for pk, result in results.items() if not isinstance(result, Waiting))
+    pk = next(paid, next(iter(results)))
+    result = results[pk]
+    if isinstance(result, Invalid):
+        text = f"{name}: {source.label} {pk}: {result.reason}"
+        return _warning(text, _correct(name, "order", "retry"))
+    body = None if isinstance(result, Waiting) else result.body
+    if body is None:
+        cure = "lines() must yield ConversionLine with a product of a feed and a quantity."
+        return _warning(f"{name}: no line of order {pk} is reported", cure)
+    text = f"{name}: order {pk} built, {count(len(body), 'byte')}"
+    return Step("feeds", "ok", text, details={"payload": body.decode()})

@@ -1,0 +1,106 @@
+"""What is wrong with a shop's status: the problems that need a person, each with its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.core import checks
+
+from neuroon_django.api import Client
+from neuroon_django.conf import conf
+from neuroon_django.exceptions import ApiError
+from neuroon_django.models import ShopState
+from neuroon_django.operations.status import Pause, Status, status_of
+from neuroon_django.operations.wording import duration, join, sentence
+
+MAX_AGE = 3600.0  # seconds a change may wait
+QUOTA_TIMEOUT = 5  # seconds
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that needs a person; `id` is the system check's that found it."""
+
+    text: str
+    cure: str = ""
+    id: str = ""
+
+    def __str__(self) -> str:
+        check = f"({self.id})" if self.id else ""
+        return " ".join(filter(None, [sentence(self.text), self.cure, check]))
+
+
+SWITCHED_OFF = Problem(
+    "Nothing is sent: NEUROON_ENABLED is False, or NEUROON_SHOP_ID or NEUROON_API_KEY is not set"
+)
+
+
+@dataclass
+class Health:
+    """The facts, what is wrong with them, and what the plan allows, where Neuroon was asked."""
+
+    status: Status
+    problems: list[Problem]
+    quota: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as one document."""
+        problems = [asdict(problem) for problem in self.problems]
+        return self.status.as_json() | {"quota": self.quota, "problems": problems}
+
+
+def health_of(
+    shop: ShopState,
+    *,
+    max_age: float = MAX_AGE,
+    max_rejected: int = 0,
+    ask_quota: bool = False,
+) -> Health:
+    """Judge a shop: changes may wait `max_age` seconds, `max_rejected` rows may be rejected.
+
+    With `ask_quota` Neuroon is asked once, unless the settings are wrong; without, nobody is.
+    """
+    status = status_of(shop)
+    wrong = [Problem(m.msg, m.hint or "", m.id or "") for m in wrong_settings()]
+    quota = fetch_quota() if ask_quota and not wrong else {}
+    return Health(status, [*wrong, *_problems(status, max_age, max_rejected)], quota)
+
+
+def wrong_settings() -> list[checks.CheckMessage]:
+    """Return what the system checks find that cannot work, in the settings or in a feed."""
+    return [m for m in checks.run_checks(tags=["neuroon"]) if m.is_serious() and not m.is_silenced()]
+
+
+def fetch_quota() -> dict[str, Any]:
+    """Return what the plan allows; {} where Neuroon cannot be asked or does not tell."""
+    if not conf.can_send:
+        return {}
+    try:
+        with Client(**conf.client_options(timeout=QUOTA_TIMEOUT)) as client:
+            return client.me()
+    except ApiError:
+        return {}
+
+
+def pause_problems(pauses: list[Pause]) -> Iterator[Problem]:
+    """Yield each reason once, with the groups that it holds up and what ends it."""
+    for reason in dict.fromkeys(pause.reason for pause in pauses):
+        paused = [pause for pause in pauses if pause.reason == reason]
+        groups = join([pause.group for pause in paused])
+        yield Problem(f"Paused for {groups}: {reason}", paused[0].cure)
+
+
+def _problems(status: Status, max_age: float, max_rejected: int) -> Iterator[Problem]:
+    if not status.can_send:
+        yield SWITCHED_OFF
+        return
+    yield from pause_problems(status.pauses)
+    if status.queue_age.total_seconds() > max_age:
+        text = f"The oldest queued change is {duration(status.queue_age)} old"
+        yield Problem(text, "Start a Celery worker with beat, or run: manage.py neuroon_sync")
+    if sum(rejected.total for rejected in status.rejections) > max_rejected:
+        yield from (Problem(r.text, r.cure) for r in status.rejections if r.total)
+    if status.shop.verified_at and not status.has_token:
+        yield Problem("There is no widget token that can be served", "Run: manage.py neuroon_verify")

@@ -1,0 +1,48 @@
+"""Counts, lists and times as operators read them, in English like Django's own commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+SHORT = 80  # characters of a reason beside others
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Return "1 product" or "2,000 products"; `plural` is for nouns that take more than an s."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def is_or_are(n: int) -> str:
+    """Return the verb that goes with that many."""
+    return "is" if n == 1 else "are"
+
+
+def join(items: Sequence[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def sentence(text: str) -> str:
+    """Return the text with a full stop at its end, where it has none."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def shorten(text: str) -> str:
+    """Return the text on one line, cut to 80 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+def duration(span: timedelta) -> str:
+    """Return "2:00:00" for two hours."""
+    return str(timedelta(seconds=round(span.total_seconds())))
+
+
+def clock_time(moment: datetime) -> str:
+    """Return "14:05:00", in the project's time zone."""
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    return f"{local:%H:%M:%S}"

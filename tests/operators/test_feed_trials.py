@@ -1,0 +1,163 @@
+"""The trial of the feeds: what `neuroon_verify` says of real products and a real order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError
+from django.db.models import Value
+
+from neuroon_django import ConversionLine
+from neuroon_django.feeds import registry
+from tests.operators.test_command_sync import neuroon_sync
+from tests.operators.test_command_verify import make_product, neuroon_verify
+from tests.shop.models import Order, Product
+from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(settings):
+    settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
+
+
+class Signed(CatalogueFeed):
+    turns = 0
+
+    def image_url(self, product: Product) -> str:
+        Signed.turns += 1
+        return f"https://cdn.test/{product.pk}?signature={Signed.turns}"
+
+
+class Greedy(CatalogueFeed):
+    def brand(self, product: Product) -> str:
+        return str(product.categories.filter(title__gt="").count())
+
+
+@pytest.mark.parametrize(
+    ("feed", "expected"),
+    [
+        (
+            Signed,
+            [
+                "warning  feeds    Signed: imageUrl differs each time the product is built",
+                "                  → It would be sent again and again: return the same value.",
+            ],
+        ),
+        (
+            Greedy,
+            [
+                "warning  feeds    Greedy: 4 queries for one product, 6 for 3",
+                "                  → Name the relations that its methods read in depends_on.",
+            ],
+        ),
+    ],
+)
+def test_a_feed_that_is_not_a_function_of_the_product(neuroon, monkeypatch, feed, expected):
+    for n in range(3):
+        make_product(f"P-{n}")
+    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    assert neuroon_verify().splitlines()[1:3] == expected
+
+
+class Raising(CatalogueFeed):
+    def price(self, product: Product) -> Decimal:
+        return product.cost
+
+
+def test_a_method_that_raises_has_a_hint(neuroon, monkeypatch):
+    product = make_product()
+    monkeypatch.setitem(registry.feeds, "shop.product", Raising(Product))
+    assert neuroon_verify().splitlines()[1:3] == [
+        f"warning  feeds    Raising: shop.product {product.pk}: price: AttributeError: "
+        "'Product' object has no attribute 'cost'",
+        "                  → Correct that method or lookup of Raising, or the product, then run: "
+        "manage.py neuroon_sync --scan",
+    ]
+
+
+def test_what_the_hints_of_a_feed_say_to_run_does_mend_it(neuroon, monkeypatch):
+    make_product()
+    with monkeypatch.context() as patch:
+        patch.setitem(registry.feeds, "shop.product", Raising(Product))
+        with pytest.raises(CommandError, match="price: AttributeError"):
+            neuroon_sync()
+    neuroon_sync("--scan")
+    assert list(neuroon.products) == ["A-1"]
+
+
+def make_order(number: str, *products: Product | None, status: str = "paid") -> Order:
+    order = Order.objects.create(number=number, total=Decimal("20"), status=status)
+    for product in products:
+        order.lines.create(product=product, quantity=1, total=Decimal("20"))
+    return order
+
+
+def test_the_latest_paid_order_is_built_as_if_a_search_had_led_to_it(neuroon):
+    product = make_product()
+    make_order("1000", product)
+    order = make_order("1001", product, None)
+    make_order("1002", status="new")  # a cart
+    lines = neuroon_verify(verbosity=2).splitlines()
+    body = (
+        '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":'
+        '[{"productId":"A-1","searchLogId":"search","quantity":1,"lineTotal":20.00}]}'
+    )
+    assert lines[3] == (f"ok       feeds    CheckoutFeed: order {order.pk} built, {len(body)} bytes")
+    assert lines[4] == body
+    assert neuroon.conversions == {}
+
+
+class BrokenLines(CheckoutFeed):
+    def lines(self, order: Order) -> Iterator[ConversionLine]:
+        for line in order.lines.all():
+            yield ConversionLine(line.product, line.amount, line.total)
+
+
+class BrokenPaid(CheckoutFeed):
+    def is_paid(self, order: Order) -> bool:
+        return order.paid_at is not None
+
+
+class BrokenValue(CheckoutFeed):
+    order_value = Value("twenty")
+
+
+@pytest.mark.parametrize(
+    ("feed", "reason"),
+    [
+        (BrokenLines, "lines: AttributeError: 'OrderLine' object has no attribute 'amount'"),
+        (BrokenPaid, "is paid: AttributeError: 'Order' object has no attribute 'paid_at'"),
+        (BrokenValue, "order value: 'twenty' is not a number"),
+    ],
+)
+def test_an_order_feed_that_cannot_say_what_is_asked(neuroon, monkeypatch, feed, reason):
+    order = make_order("1001", make_product())
+    monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
+    name = feed.__name__
+    assert neuroon_verify().splitlines()[2:4] == [
+        f"warning  feeds    {name}: shop.order {order.pk}: {reason}",
+        f"                  → Correct that method or lookup of {name}, or the order, then run: "
+        "manage.py neuroon_sync --retry",
+    ]
+
+
+def test_an_order_of_which_no_line_is_reported(neuroon):
+    make_product()
+    order = make_order("1001", None)
+    assert neuroon_verify().splitlines()[2:4] == [
+        f"warning  feeds    CheckoutFeed: no line of order {order.pk} is reported",
+        "                  → lines() must yield ConversionLine with a product of a feed and a "
+        "quantity.",
+    ]
+
+
+def test_the_payload_with_verbosity(neuroon):
+    product = make_product()
+    assert neuroon_verify(verbosity=2).splitlines()[2] == (
+        '{"externalId":"A-1","name":"Product A-1","price":10.00,"currency":"EUR",'
+        f'"url":"https://mystore.com/p/{product.pk}/"}}'
+    )
