@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from neuroon_django.testing.sandbox import Sandbox, service
+from neuroon_django.testing.sandbox import Sandbox, limits
 from tests.contract.shop import (
     BARE_SYNC,
     CONVERSION,
@@ -493,7 +493,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=clock.monotonic))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
 
