@@ -44,9 +44,9 @@ def preflight(state: State, request: Request, data: Any) -> None:
 
 def conversion(state: State, request: Request, data: Any) -> Payload:
     """Keep the first report of an order; the others are counted as duplicates."""
-    breaches_found = list(_order_breaches(data))
-    if breaches_found:
-        raise Refusal(400, breaches_found[0], breaches_found)
+    details = list(_order_breaches(data))
+    if details:
+        raise Refusal(400, details[0], details)
     first = data["orderId"] not in state.conversions
     state.conversions.setdefault(data["orderId"], data)
     state.duplicates += not first
