@@ -50,16 +50,16 @@ def test_the_control_side_shows_what_there_is(neuroon: Sandbox, shop: Shop) -> N
     check(shop("GET", "/_sandbox/products"), 200, [product(price=Decimal("19.9"))])
     assert '"price": 19.9,' in shop("GET", "/_sandbox/products").text
     check(shop("GET", "/_sandbox/conversions"), 200, [neuroon.conversions["1001"]])
-    shown_request = {
+    entry = {
         "method": "GET",
         "path": "/sk_…",
         "endpoint": "unknown",
         "status": 404,
         "fault": None,
     }
-    shown_request |= {"headers": dict(neuroon.requests[-1].headers), "body": "", "external_ids": []}
-    shown_request |= {"key_ok": True, "seconds": SECONDS}
-    check(shop("GET", "/_sandbox/requests?limit=1"), 200, [shown_request])
+    entry |= {"headers": dict(neuroon.requests[-1].headers), "body": "", "external_ids": []}
+    entry |= {"key_ok": True, "seconds": SECONDS}
+    check(shop("GET", "/_sandbox/requests?limit=1"), 200, [entry])
     shown = shop("GET", "/_sandbox/requests").json()
     assert [one["external_ids"] for one in shown] == [["SKU-1"], [], []]
     check(shop("GET", "/_sandbox/requests?limit=0"), 200, [])
