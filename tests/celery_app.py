@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from celery import Celery
 from django.conf import settings
@@ -27,3 +28,13 @@ def pay(number: str) -> None:
     order = Order.objects.get(number=number)
     order.status = "paid"
     order.save()
+
+
+@app.task(name="tests.shop_task", ignore_result=True)
+def shop_task(sent_at: float) -> None:
+    """As a shop sends its e-mails: keep in the broker's Redis how many seconds the message waited."""
+    from redis import Redis
+
+    waited = time.time() - sent_at
+    with Redis.from_url(config["broker"]) as client:
+        client.rpush("waits", json.dumps([sent_at, waited]))

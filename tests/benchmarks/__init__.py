@@ -1,1 +1,1 @@
-"""Speed, as ratios within one run: `python -m tests.benchmarks`. Never part of the tests."""
+"""Every budget of the app, measured: `python -m tests.benchmarks`. Never part of the tests."""

@@ -19,6 +19,12 @@ VERIFY, TOKEN = f"{PLUGIN}/verify", f"{SHOPS}/widget-token"
 ME, CONVERSION, SEARCH = "/api/plugin/shops/me", f"{PLUGIN}/track/conversion", "/api/widget/search"
 
 
+# What the sandbox says of a field
+AMOUNT = "must be a number of 0 or more, exact to the cent"
+NUMBER = "must be a number, exact to the cent"
+BLANK = "must be a string that is not blank"
+
+
 class Whatever:
     """Equal to whatever fits."""
 

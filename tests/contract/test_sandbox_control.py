@@ -50,10 +50,16 @@ def test_the_control_side_shows_what_there_is(neuroon: Sandbox, shop: Shop) -> N
     check(shop("GET", "/_sandbox/products"), 200, [product(price=Decimal("19.9"))])
     assert '"price": 19.9,' in shop("GET", "/_sandbox/products").text
     check(shop("GET", "/_sandbox/conversions"), 200, [neuroon.conversions["1001"]])
-    told = {"method": "GET", "path": "/sk_…", "endpoint": "unknown", "status": 404, "fault": None}
-    told |= {"headers": dict(neuroon.requests[-1].headers), "body": "", "external_ids": []}
-    told |= {"key_ok": True, "seconds": SECONDS}
-    check(shop("GET", "/_sandbox/requests?limit=1"), 200, [told])
+    entry = {
+        "method": "GET",
+        "path": "/sk_…",
+        "endpoint": "unknown",
+        "status": 404,
+        "fault": None,
+    }
+    entry |= {"headers": dict(neuroon.requests[-1].headers), "body": "", "external_ids": []}
+    entry |= {"key_ok": True, "seconds": SECONDS}
+    check(shop("GET", "/_sandbox/requests?limit=1"), 200, [entry])
     shown = shop("GET", "/_sandbox/requests").json()
     assert [one["external_ids"] for one in shown] == [["SKU-1"], [], []]
     check(shop("GET", "/_sandbox/requests?limit=0"), 200, [])
@@ -138,15 +144,15 @@ def test_as_a_process(number: signal.Signals) -> None:
     assert (process.returncode, *rest) == (0, "", "")
 
 
-def test_help_tells_each_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_shows_each_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert "A local Neuroon to develop against." in told
+    text = " ".join(capsys.readouterr().out.split())
+    assert "A local Neuroon to develop against." in text
     for default in ("127.0.0.1", "8765", "shop_sandbox", Sandbox.api_key, "no", "no limit"):
-        assert f"(default: {default})" in told
-    assert told.count("(default: ") == 8
-    assert "(default: plugin,shops)" in told
+        assert f"(default: {default})" in text
+    assert text.count("(default: ") == 8
+    assert "(default: plugin,shops)" in text
 
 
 @pytest.mark.parametrize(

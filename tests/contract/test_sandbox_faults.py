@@ -223,7 +223,7 @@ def test_a_hold(neuroon: Sandbox, shop: Shop, pool: ThreadPoolExecutor) -> None:
     with neuroon.held() as held:
         last = pool.submit(Shop(neuroon).sync, product("C"))
         held.wait()
-    assert last.result().status_code == 200  # the block's end lets go as well
+    assert last.result().status_code == 200  # the block's end releases as well
     assert (neuroon.products.keys(), neuroon.overlaps) == ({"A", "B", "C"}, [])
     with neuroon.held() as held, pytest.raises(TimeoutError, match=r"0 of 1 .* 0\.01 s"):
         held.wait(timeout=0.01)
@@ -362,7 +362,7 @@ def test_stopped_and_started_again_at_the_same_address(neuroon: Sandbox, shop: S
     check(shop.sync(product()), 200, outcome(0, 1))
 
 
-def test_a_fault_of_a_test_is_told(
+def test_an_error_in_a_tests_own_function_is_printed(
     neuroon: Sandbox, shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(payload: dict[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ from neuroon_django.models import SyncedProduct
 
 PACKAGE = Path(__file__).parent.parent.parent / "neuroon_django"
 SPANISH = PACKAGE / "locale/es/LC_MESSAGES"
-TRANSLATED = ("admin", "models", "querysets", "apps.py")  # what the admin shows
+TRANSLATED = ("admin", "models", "apps.py")  # what the admin shows
 ENGLISH = ("api", "feeds", "management", "operations", "recording", "testing", "widget")
 MARKS = {"_", "gettext", "gettext_lazy", "ngettext"}
 PLACE = re.compile(r"%(?:\([a-z]+\))?[.\d]*[a-z]|{[a-z]+}")

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,17 +52,20 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
-    """The modules of this package that a file imports for use, not for type checkers only."""
-    only_typing = {
-        id(node)
+def nodes_in_use(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all nodes but those for type checkers only."""
+    blocks = (
+        block
         for block in ast.walk(tree)
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        if id(node) in only_typing:
-            continue
+    )
+    only_typing = {id(node) for block in blocks for node in ast.walk(block)}
+    return (node for node in ast.walk(tree) if id(node) not in only_typing)
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The modules of this package that a file imports for use, not for type checkers only."""
+    for node in nodes_in_use(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level < 2, f"climbs out of its room: {ast.unparse(node)}"
             if node.level:
@@ -107,6 +111,53 @@ def test_the_wings_meet_only_in_the_tables(wing, forbidden):
         if module.partition(".")[0] in forbidden
     }
     assert files and known == set()
+
+
+MODULES = {f"neuroon_django.{module_of(path)}": path for path in FILES}
+MODULES["neuroon_django"] = PACKAGE / "__init__.py"
+LAZY = {"neuroon_django", "neuroon_django.apps"}  # their functions run when all is imported
+
+
+def without_functions(tree: ast.Module) -> ast.Module:
+    """Return the code that runs when the module is imported."""
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    for block in [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef)]:
+        block.body = [node for node in block.body if not isinstance(node, functions)]
+    return tree
+
+
+def import_sources(node: ast.AST, package: str) -> set[str]:
+    """Return what a statement in a module of this package imports: modules of whatever kind.
+
+    `from package import name` stands for the module of that name or, where it is none, the package.
+    """
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if not isinstance(node, ast.ImportFrom):
+        return set()
+    source = node.module or ""
+    if node.level:
+        source = f"{package}.{source}".rstrip(".")
+    names = {f"{source}.{alias.name}" for alias in node.names}
+    return {name if name in MODULES else source for name in names}
+
+
+def imported_modules(module: str) -> set[str]:
+    """Return the modules of this package that a module imports for use, in functions as well."""
+    path = MODULES[module]
+    tree = ast.parse(path.read_text())
+    if module in LAZY:
+        tree = without_functions(tree)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    sources = (import_sources(node, package) for node in nodes_in_use(tree))
+    return set().union(*sources) & MODULES.keys()
+
+
+def test_no_modules_import_each_other():
+    graph = {module: imported_modules(module) for module in MODULES}
+    sandbox = "neuroon_django.testing.sandbox"
+    assert graph[sandbox] == {f"{sandbox}.{name}" for name in ("faults", "messages", "neuroon")}
+    TopologicalSorter(graph).prepare()  # its CycleError names the modules of a cycle
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

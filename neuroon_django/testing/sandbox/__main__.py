@@ -14,15 +14,15 @@ from typing import Any
 
 from .neuroon import Sandbox
 
-TEXTS = {
+HELP_TEXTS = {
     "host": "the address to listen at",
     "port": "the port to listen at, 0 for a free one",
-    "shop_id": "the only shop that there is",
+    "shop_id": "the only shop",
     "api_key": "the only key that is accepted",
     "shop_url": "the shop's address, shop.url: the domain that can be verified",
     "verified": "begin with the domain verified",
     "rate_limit": "requests per minute and endpoint",
-    "routes": "the product routes that there are",
+    "routes": "the product routes that are answered",
 }
 TYPES: dict[str, Callable[[str], Any]] = {
     "port": int,
@@ -33,7 +33,7 @@ PASTED = ("NEUROON_API_URL", "NEUROON_SHOP_ID", "NEUROON_API_KEY", "NEUROON_STOR
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0 after a signal, 2 where the arguments or the port are no good."""
+    """Serve until a signal comes; return 0 then, exit with 2 if arguments or port are wrong."""
     parser = _parser()
     options = vars(parser.parse_args(argv))
     stopped = threading.Event()
@@ -58,16 +58,23 @@ def _parser() -> argparse.ArgumentParser:
         "memory, and prints the settings of a shop that talks to it.",
     )
     defaults = vars(Sandbox()) | {"port": 8765}
-    for name, text in TEXTS.items():
+    for name, text in HELP_TEXTS.items():
         default, flag = defaults[name], f"--{name.replace('_', '-')}"
+        text = f"{text} (default: {_shown(default)})"
         if isinstance(default, bool):
-            parser.add_argument(flag, action="store_true", help=f"{text} (default: no)")
-            continue
-        shown = "no limit" if default is None else default
-        shown = ",".join(shown) if isinstance(shown, tuple) else shown
-        words = f"{text} (default: {shown})"
-        parser.add_argument(flag, type=TYPES.get(name, str), default=default, help=words)
+            parser.add_argument(flag, action="store_true", help=text)
+        else:
+            parser.add_argument(flag, type=TYPES.get(name, str), default=default, help=text)
     return parser
+
+
+def _shown(default: object) -> object:
+    """Return a setting's default as the help shows it."""
+    if default is None:
+        return "no limit"
+    if default is False:
+        return "no"
+    return ",".join(default) if isinstance(default, tuple) else default
 
 
 if __name__ == "__main__":

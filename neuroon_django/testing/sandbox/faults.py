@@ -1,4 +1,4 @@
-"""What goes wrong on command: faults, one row per kind, and requests that are held back.
+"""What can go wrong with one request: one row per kind of fault.
 
 Whether a request is applied all the same depends on the fault's kind, and on `apply` where that
 is given; what is kept of the request tells both.
@@ -14,18 +14,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from .server import Answer, Refusal, Request
-from .service import ENDPOINTS
+from .choices import check_choice
+from .errors import Refusal
+from .messages import Answer, Request
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE = b"<!doctype html><html><head><title>Sorry</title></head><body>Try again.</body></html>"
-
-
-def choose(name: str, value: Any, there_are: Collection[str]) -> None:
-    """`ValueError` unless it is, or they are, among those."""
-    for one in [value] if isinstance(value, str) else value:
-        if one not in there_are:
-            raise ValueError(f"no {name} {one!r}; there are {', '.join(sorted(there_are))}")
 
 
 @dataclass(frozen=True)
@@ -53,14 +47,15 @@ class Fault:
     apply: bool | None = None
 
     def __post_init__(self) -> None:
-        choose("kind", self.kind, KINDS)
+        check_choice("kind", self.kind, KINDS)
 
     @property
     def applied(self) -> bool:
+        """Whether the request changes anything at Neuroon."""
         return KINDS[self.kind][0] if self.apply is None else self.apply
 
     def spoil(self, answer: Answer, path: str) -> Answer:
-        """What takes the answer's place."""
+        """Return what is written instead of the answer to a request for this path."""
         _, spoil = KINDS[self.kind]
         try:
             return spoil(self, replace(answer, headers={**answer.headers, **self.headers}))
@@ -80,6 +75,14 @@ def _other(answer: Answer, status: int, body: bytes = b"", **headers: str) -> An
     return replace(answer, status=status, body=body, headers={**answer.headers, **headers})
 
 
+def _no_answer(fault: Fault, answer: Answer) -> Answer:
+    return replace(answer, status=None, pieces=_cut())
+
+
+def _html(fault: Fault, answer: Answer) -> Answer:
+    return _other(answer, fault.status or 200, PAGE, **HTML)
+
+
 def _truncated(fault: Fault, answer: Answer) -> Answer:
     half = answer.body[: len(answer.body) // 2]
     return replace(answer, pieces=_cut(answer.head() + half) if half else _cut())
@@ -94,7 +97,7 @@ def _huge(fault: Fault, answer: Answer) -> Answer:
 
 def _cut(*pieces: bytes) -> Iterator[bytes]:
     yield from pieces
-    raise ConnectionAbortedError("closed, as it was ordered")
+    raise ConnectionAbortedError("closed, as the fault asks")
 
 
 def _trickle(fault: Fault, answer: Answer) -> Answer:
@@ -108,19 +111,31 @@ def _trickle(fault: Fault, answer: Answer) -> Answer:
     return replace(answer, pieces=pieces(b"", head + body) if fault.head else pieces(head, body))
 
 
-# kind: whether the request is applied, and what becomes of its answer.
+def _empty(fault: Fault, answer: Answer) -> Answer:
+    return _other(answer, fault.status or 200)
+
+
+def _shape(fault: Fault, answer: Answer) -> Answer:
+    return _other(answer, fault.status or 200, json.dumps(fault.body).encode())
+
+
+def _redirect(fault: Fault, answer: Answer) -> Answer:
+    return _other(answer, fault.status or 302, Location=fault.location)
+
+
+# Kind: whether the request is applied, and what is done to its answer.
 KINDS: Mapping[str, tuple[bool, Callable[[Fault, Answer], Answer]]] = {
     "status": (False, _error),
     "delay": (True, lambda fault, answer: answer),
-    "drop": (False, lambda fault, answer: replace(answer, status=None, pieces=_cut())),
-    "lost": (True, lambda fault, answer: replace(answer, status=None, pieces=_cut())),
-    "html": (False, lambda f, a: _other(a, f.status or 200, PAGE, **HTML)),
+    "drop": (False, _no_answer),
+    "lost": (True, _no_answer),
+    "html": (False, _html),
     "truncated": (True, _truncated),
     "huge": (True, _huge),
     "trickle": (True, _trickle),
-    "empty": (True, lambda fault, answer: _other(answer, fault.status or 200)),
-    "shape": (True, lambda f, a: _other(a, f.status or 200, json.dumps(f.body).encode())),
-    "redirect": (False, lambda f, a: _other(a, f.status or 302, Location=f.location)),
+    "empty": (True, _empty),
+    "shape": (True, _shape),
+    "redirect": (False, _redirect),
 }
 
 Plan = Callable[[Request], Fault | None]
@@ -129,7 +144,10 @@ Plan = Callable[[Request], Fault | None]
 def random_faults(
     seed: int, share: float, kinds: Sequence[str | Fault], endpoints: Collection[str] = ()
 ) -> Plan:
-    """A plan that serves one of `kinds` to a `share` (0 to 1) of the requests, by seed."""
+    """Return a plan that serves one of `kinds` to a `share` (0 to 1) of the requests, by seed.
+
+    With `endpoints`, only their requests are asked about.
+    """
     random, lock = Random(seed), threading.Lock()
     faults = [kind if isinstance(kind, Fault) else Fault(kind) for kind in kinds]
 
@@ -140,47 +158,3 @@ def random_faults(
             return random.choice(faults) if random.random() < share else None
 
     return plan
-
-
-@dataclass(eq=False)
-class Order:
-    """A fault for the next `times` requests to an endpoint, once `after` of them have passed."""
-
-    fault: Fault
-    endpoint: str | None = None
-    times: int | None = 1
-    after: int = 0
-
-    def __post_init__(self) -> None:
-        choose("endpoint", self.endpoint or "unknown", ENDPOINTS)
-
-
-@dataclass(eq=False)
-class Hold:
-    """Requests to an endpoint (None: to any) stop here, read but not applied, until released."""
-
-    endpoint: str | None
-    inside: int = 0
-    released: bool = False
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def __post_init__(self) -> None:
-        choose("endpoint", self.endpoint or "unknown", ENDPOINTS)
-
-    def wait(self, n: int = 1, timeout: float = 10) -> None:
-        """Until `n` requests are inside; `TimeoutError` after `timeout` seconds."""
-        with self.changed:
-            if not self.changed.wait_for(lambda: self.inside >= n, timeout):
-                raise TimeoutError(f"{self.inside} of {n} requests held after {timeout} s")
-
-    def release(self) -> None:
-        with self.changed:
-            self.released = True
-            self.changed.notify_all()
-
-    def pass_through(self) -> None:
-        with self.changed:
-            self.inside += 1
-            self.changed.notify_all()
-            self.changed.wait_for(lambda: self.released)
-            self.inside -= 1

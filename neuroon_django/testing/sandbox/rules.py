@@ -1,7 +1,7 @@
 """What products and orders must look like: one rule per field.
 
-Stricter than Neuroon may be on purpose: what the app sends has to be what API.md asks for, to the
-cent and in plain notation, and an order's payload has no room for personal data.
+They are stricter than Neuroon may be on purpose: what the app sends has to be what API.md asks for,
+to the cent and in plain notation, and an order's payload has no room for personal data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _is_text(value: Any, least: int = 0, most: float = math.inf) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    if type(value) is Decimal:  # one with an exponent has another quantum
+    if type(value) is Decimal:  # a number with an exponent has another quantum
         return value.same_quantum(CENT) or value.same_quantum(TENTH)
     return type(value) is int
 
@@ -87,12 +87,14 @@ LINE_FIELDS: Mapping[str, Rule] = {
 
 
 def breaches(value: Payload, rules: Mapping[str, Rule], *, exact: bool = False) -> Iterator[str]:
-    """What is wrong with an object; an `exact` one has all these fields and no others."""
-    yield from (f"{name} is required" for name in (rules if exact else REQUIRED) if name not in value)
+    """Yield what is wrong with an object; an `exact` one has all these fields and no others."""
+    required = rules if exact else REQUIRED
+    yield from (f"{name} is required" for name in required if name not in value)
     for name, item in value.items():
-        if rule := rules.get(name):
-            if not rule[0](item):
-                yield f"{name} must be {rule[1]}"
+        if name in rules:
+            is_right, description = rules[name]
+            if not is_right(item):
+                yield f"{name} must be {description}"
         elif exact:
             yield f"{name} is not known"
         elif _holds_null(item):
@@ -100,5 +102,9 @@ def breaches(value: Payload, rules: Mapping[str, Rule], *, exact: bool = False) 
 
 
 def _holds_null(value: Any) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return value is None or any(map(_holds_null, inner))
+    """Return whether a value is null or holds one, however deep."""
+    if isinstance(value, dict):
+        return _holds_null(list(value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_null, value))
+    return value is None

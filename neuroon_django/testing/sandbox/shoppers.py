@@ -1,0 +1,65 @@
+"""What the shoppers' side of Neuroon answers: the widget's search, and the orders it led to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+from .errors import Refusal
+from .messages import Request
+from .rules import LINE_FIELDS, ORDER_FIELDS, Payload, breaches
+from .state import State
+
+MAX_RESULTS = 100
+SHOWN = ("externalId", "name", "price", "currency", "url", "imageUrl", "brand")
+
+
+def search(state: State, request: Request, data: Any) -> Payload:
+    """Return the products in which each word of the query occurs; 401 without a valid token."""
+    issued = state.issued.get(request.headers.get("X-Widget-Token", ""))
+    if issued is None or time.monotonic() - issued >= state.token_lifetime:
+        raise Refusal(401, "Invalid or expired widget token")
+    query, search_log_id = request.query.get("q", ""), str(uuid4())
+    state.searches[search_log_id] = query
+    words = query.casefold().split()
+    matches = [product for product in state.products.values() if words and _matches(product, words)]
+    results = [
+        {"currency": "USD"} | {name: product[name] for name in SHOWN if name in product}
+        for product in matches[:MAX_RESULTS]
+    ]
+    return {"searchLogId": search_log_id, "results": results}
+
+
+def _matches(product: Payload, words: list[str]) -> bool:
+    texts = [product["name"], product.get("brand", ""), *product.get("categories", [])]
+    text = "\n".join(texts).casefold()
+    return all(word in text for word in words)
+
+
+def preflight(state: State, request: Request, data: Any) -> None:
+    """Answer 204 to a browser that asks whether it may search."""
+
+
+def conversion(state: State, request: Request, data: Any) -> Payload:
+    """Keep the first report of an order; the others are counted as duplicates."""
+    details = list(_order_breaches(data))
+    if details:
+        raise Refusal(400, details[0], details)
+    first = data["orderId"] not in state.conversions
+    state.conversions.setdefault(data["orderId"], data)
+    state.duplicates += not first
+    return {"status": "ok"} if first else {"status": "ok", "duplicate": True}
+
+
+def _order_breaches(data: Any) -> Iterator[str]:
+    """Yield what is wrong with a report: with its own fields or, if they are right, its lines."""
+    if not isinstance(data, dict):
+        yield "the body must be an object"
+        return
+    own = list(breaches(data, ORDER_FIELDS, exact=True))
+    yield from own
+    for number, line in enumerate([] if own else data["conversions"]):
+        for breach in breaches(line, LINE_FIELDS, exact=True):
+            yield f"conversions[{number}].{breach}"

@@ -1,0 +1,146 @@
+"""One shop at Neuroon: its settings, what was received for it, and what is to go wrong.
+
+The endpoints read and change this state; the sandbox itself is this state behind a socket.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .choices import check_choice
+from .errors import ERROR_STYLES
+from .faults import Fault, Plan
+from .messages import Request, now
+from .rules import Payload
+from .schedule import Schedule, ScheduledFault
+
+CHOICES: Mapping[str, Collection[str]] = {
+    "routes": ("plugin", "shops"),
+    "error_style": ERROR_STYLES,
+    "shops_delete_by": ("any", "id"),
+}
+
+
+@dataclass(kw_only=True, eq=False)
+class State:
+    """The settings, which are the fields, and all that was received; see `Sandbox` for each."""
+
+    shop_id: str = "shop_sandbox"
+    api_key: str = field(default="sk_" + "5a4db0c5" * 4, repr=False)
+    shop_url: str = "http://localhost:8000"
+    name: str = "Sandbox shop"
+    verified: bool = False
+    routes: Collection[str] = ("plugin", "shops")
+    rate_limit: int | None = None
+    rate_window: float = 60.0
+    sliding: bool = False
+    max_products: int | None = 1_000_000
+    host: str = "127.0.0.1"
+    port: int = 0
+    reject: Callable[[Payload], str | None] | Mapping[str, str] | None = None
+    error_style: str = "externalId"
+    shops_delete_by: str = "any"
+    conflict: bool = False
+    staging: bool = False
+    token_lifetime: float = 24 * 60 * 60.0
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()
+        self._verified_at_first = self.verified
+        self._schedule = Schedule()
+        self.reset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in CHOICES:
+            check_choice(name, value, CHOICES[name])
+        super().__setattr__(name, value)
+
+    @property
+    def url(self) -> str:
+        """The address of the API; `RuntimeError` before it has a port."""
+        if not self.port:
+            raise RuntimeError("the sandbox has no address before it was started")
+        return f"http://{self.host}:{self.port}"
+
+    # What was received
+
+    def reset(self) -> None:
+        """Forget everything that was received or asked for; the settings stay."""
+        with self.lock:
+            self.verified = self._verified_at_first
+            self.plan: Plan | None = None
+            self._schedule.clear()
+            self.products: dict[str, Payload] = {}
+            self.ids: dict[str, tuple[str, str]] = {}
+            self.owners: dict[str, str] = {}
+            self.conversions: dict[str, Payload] = {}
+            self.duplicates = 0
+            self.tokens: list[str] = []
+            self.issued: dict[str, float] = {}
+            self.domains: list[str] = []
+            self.searches: dict[str, str] = {}
+            self.requests: list[Request] = []
+            self.overlaps: list[str] = []
+            self.hits: dict[str, deque[float]] = defaultdict(deque)
+
+    def clear(self) -> None:
+        """Forget the requests, nothing else."""
+        self.requests.clear()
+
+    def identify(self, external_id: str) -> tuple[str, str]:
+        """Return Neuroon's own id of a product and when it was created, given on the first call.
+
+        A product that a test put into `products` by hand is given them as well.
+        """
+        if external_id not in self.ids:
+            product_id = f"prod_{len(self.owners) + 1}"
+            self.ids[external_id] = (product_id, now())
+            self.owners[product_id] = external_id
+        return self.ids[external_id]
+
+    def remove(self, external_id: str) -> None:
+        """Delete a product; its id of Neuroon's own is never given again."""
+        product_id, _ = self.identify(external_id)
+        self.owners[product_id] = ""
+        del self.products[external_id], self.ids[external_id]
+
+    # What is to go wrong
+
+    def fault(
+        self,
+        kind: str,
+        endpoint: str | None = None,
+        times: int | None = 1,
+        after: int = 0,
+        **params: Any,
+    ) -> ScheduledFault:
+        """Let the next `times` requests (None: all) to an endpoint (None: any) go wrong.
+
+        `after` of them pass before it; for the kinds and their `params` see `Fault`.
+        """
+        scheduled = ScheduledFault(Fault(kind, **params), endpoint, times, after)
+        self._schedule.add(scheduled)
+        return scheduled
+
+    @contextmanager
+    def faulty(self, kind: str, *, times: int | None = None, **how: Any) -> Iterator[None]:
+        """Let requests within the block go wrong: all of them unless `times` is given."""
+        scheduled = self.fault(kind, times=times, **how)
+        try:
+            yield
+        finally:
+            scheduled.times = 0
+
+    def clear_faults(self) -> None:
+        """Forget the faults that were asked for; the plan stays."""
+        self._schedule.clear()
+
+    def next_fault(self, request: Request) -> Fault | None:
+        """Return the scheduled fault that this request meets, or else what the plan says."""
+        scheduled = self._schedule.next_fault(request)
+        return scheduled or (self.plan(request) if self.plan else None)
