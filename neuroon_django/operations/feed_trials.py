@@ -33,6 +33,9 @@ S = TypeVar("S", bound=Source[Any])
 class ClickedEverything(dict[str, str]):
     """Clicks on every product there is."""
 
+    def __bool__(self) -> bool:
+        return True
+
     def get(self, key: str, default: Any = None) -> Any:
         """Return a search's id for any product's id."""
         return "search" if key else default

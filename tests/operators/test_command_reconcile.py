@@ -124,7 +124,7 @@ def test_nothing_is_deleted_where_more_than_half_would_go(twelve):
     out, failed = neuroon_reconcile("--fix")
     assert out.endswith(summary())
     assert str(failed) == (
-        "Nothing was deleted: 13 of 25 would go, which is more than half. "
+        "Nothing was deleted: 13 of 25 would be deleted, which is more than half. "
         "To delete all the same, add --force."
     )
     assert len(twelve.products) == 25
@@ -173,7 +173,8 @@ def test_nothing_is_deleted_where_the_shop_cannot_be_read(twelve, monkeypatch):
 
     def then_broken(self):
         found = compare(self)
-        monkeypatch.setattr(registry.feeds["shop.product"], "get_queryset", broken)
+        feed = registry.product_source("shop.product").feed
+        monkeypatch.setattr(feed, "get_queryset", broken)
         return found
 
     compare = Reconciliation.compare

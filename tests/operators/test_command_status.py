@@ -59,8 +59,8 @@ def test_a_healthy_shop(neuroon, flush):
 def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
     shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
-    shop.failed("products", error)
-    until = timezone.localtime(current_shop().products_gate)
+    shop.endpoint("products").failed(error)
+    until = timezone.localtime(current_shop().endpoint("products").blocked_until)
     line = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
     assert neuroon_status().splitlines()[-1] == line
     [wait] = json.loads(neuroon_status("--json"))["waits"]
@@ -75,7 +75,9 @@ def test_what_needs_a_person(neuroon, flush):
     make_product("C")
     Change.objects.update(created_at=timezone.now() - timedelta(hours=2))
     shop = current_shop()
-    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/p", status=401))
+    shop.endpoint("products").failed(
+        KeyRefused("Invalid API key", method="POST", path="/p", status=401)
+    )
     with pytest.raises(CommandError) as failed:
         neuroon_status()
     assert failed.value.returncode == 1
@@ -99,8 +101,8 @@ def test_what_needs_a_person(neuroon, flush):
 
 def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
     shop = current_shop()
-    shop.failed("products", Forbidden("Not yours", method="POST", path="/p", status=403))
-    shop.failed("token", Unavailable("Bad Gateway", method="POST", path="/t", status=502))
+    shop.endpoint("products").failed(Forbidden("Not yours", method="POST", path="/p", status=403))
+    shop.endpoint("token").failed(Unavailable("Bad Gateway", method="POST", path="/t", status=502))
     with pytest.raises(CommandError) as failed:
         neuroon_status()
     assert str(failed.value).splitlines() == [

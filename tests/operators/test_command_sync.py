@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from neuroon_django import clicks
-from neuroon_django.delivery import run as run_module
+from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from tests.shop.models import Order, Product, StockRecord
@@ -191,7 +191,7 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on_at_once(neuroon, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module.ShopState, "await_turn", interrupted)
+        patch.setattr(Pacing, "wait_for_slot", interrupted)
         with pytest.raises(CommandError) as stopped:
             neuroon_sync()
     assert str(stopped.value) == (

@@ -15,7 +15,7 @@ from django.utils import translation
 
 from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
-from tests.factories import current_shop
+from tests.factories import current_shop, pauses
 from tests.operators.test_command_sync import neuroon_sync
 from tests.shop.models import Product, StockRecord
 
@@ -75,20 +75,20 @@ def test_all_is_well(neuroon):
 def test_success_ends_pauses_and_failure_does_not(neuroon):
     make_product()
     shop = current_shop()
-    shop.failed("products", Forbidden("no", method="POST", path="/sync", status=403))
+    shop.endpoint("products").failed(Forbidden("no", method="POST", path="/sync", status=403))
     neuroon.conflict = True
     failing()
-    assert current_shop().pauses().keys() == {"products", "deletes"}
+    assert pauses().keys() == {"products", "deletes"}
     neuroon.conflict = False
     neuroon_verify()
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
 
 
 def test_check_changes_nothing(neuroon):
     make_product()
     neuroon.verified = False
     shop = current_shop()
-    shop.failed("products", Forbidden("no", method="POST", path="/sync", status=403))
+    shop.endpoint("products").failed(Forbidden("no", method="POST", path="/sync", status=403))
     lines, failed = failing("--check")
     assert str(failed) == "Failed: domain"
     assert [r.endpoint for r in neuroon.requests] == ["verification-data"]
@@ -195,7 +195,7 @@ def test_a_wait_that_neuroon_asked_for_is_told(neuroon):
     make_product()
     shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
-    shop.failed("products", error)
+    shop.endpoint("products").failed(error)
     line = next(line for line in neuroon_verify().splitlines() if " pace " in line)
     assert re.fullmatch(r"warning +pace +products: Neuroon asked to wait until \d\d:\d\d:\d\d", line)
 

@@ -11,6 +11,7 @@ from django.db.models import Value
 
 from neuroon_django import ConversionLine
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.registry import Registration
 from tests.operators.test_command_sync import neuroon_sync
 from tests.operators.test_command_verify import make_product, neuroon_verify
 from tests.shop.models import Order, Product
@@ -59,7 +60,7 @@ class Greedy(CatalogueFeed):
 def test_a_feed_that_is_not_a_function_of_the_product(neuroon, monkeypatch, feed, expected):
     for n in range(3):
         make_product(f"P-{n}")
-    monkeypatch.setitem(registry.feeds, "shop.product", feed(Product))
+    monkeypatch.setitem(registry.feeds, "shop.product", Registration(Product, feed))
     assert neuroon_verify().splitlines()[1:3] == expected
 
 
@@ -70,7 +71,7 @@ class Raising(CatalogueFeed):
 
 def test_a_method_that_raises_has_a_hint(neuroon, monkeypatch):
     product = make_product()
-    monkeypatch.setitem(registry.feeds, "shop.product", Raising(Product))
+    monkeypatch.setitem(registry.feeds, "shop.product", Registration(Product, Raising))
     assert neuroon_verify().splitlines()[1:3] == [
         f"warning  feeds    Raising: shop.product {product.pk}: price: AttributeError: "
         "'Product' object has no attribute 'cost'",
@@ -82,7 +83,7 @@ def test_a_method_that_raises_has_a_hint(neuroon, monkeypatch):
 def test_what_the_hints_of_a_feed_say_to_run_does_mend_it(neuroon, monkeypatch):
     make_product()
     with monkeypatch.context() as patch:
-        patch.setitem(registry.feeds, "shop.product", Raising(Product))
+        patch.setitem(registry.feeds, "shop.product", Registration(Product, Raising))
         with pytest.raises(CommandError, match="price: AttributeError"):
             neuroon_sync()
     neuroon_sync("--scan")
@@ -136,7 +137,7 @@ class BrokenValue(CheckoutFeed):
 )
 def test_an_order_feed_that_cannot_say_what_is_asked(neuroon, monkeypatch, feed, reason):
     order = make_order("1001", make_product())
-    monkeypatch.setitem(registry.feeds, "shop.order", feed(Order))
+    monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, feed))
     name = feed.__name__
     assert neuroon_verify().splitlines()[2:4] == [
         f"warning  feeds    {name}: shop.order {order.pk}: {reason}",

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, Lane, SyncedProduct
 from neuroon_django.operations import syncing
 from tests.factories import current_shop
@@ -73,7 +74,7 @@ def test_a_rejected_order_is_told_and_fails_the_run_once(neuroon, monkeypatch):
         ],
     )
     assert neuroon_sync() == summary()  # told already
-    monkeypatch.setitem(registry.feeds, "shop.order", Broken(Order))
+    monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, Broken))
     make_order("1001", Product.objects.get())
     assert failing() == (summary(refused=1), [REJECTED, f"Order 1001: {BROKEN}"])
     assert neuroon_sync() == summary()
@@ -83,7 +84,7 @@ def test_a_rejected_order_is_told_and_fails_the_run_once(neuroon, monkeypatch):
 
 def test_many_rejected_orders_are_counted(neuroon, monkeypatch):
     monkeypatch.setattr(syncing, "SHOWN", 2)
-    monkeypatch.setitem(registry.feeds, "shop.order", Broken(Order))
+    monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, Broken))
     product = make_product("A")
     for n in range(5):
         make_order(str(n), product)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -17,8 +18,7 @@ from django.db.models.signals import post_delete
 from neuroon_django import OrderFeed, attribute_order, clicks, mark_changed
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import fold_all, order_run
-from neuroon_django.delivery import run as running
+from neuroon_django.delivery import engine, fold_all, order_run, products
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from tests.factories import COOKIE, current_shop, make_product, pay, place
@@ -111,7 +111,7 @@ def test_law_16_a_save_to_another_database_is_not_neuroons(neuroon, monkeypatch)
 
 def test_law_10_an_order_may_be_what_products_hang_on(neuroon, flush, flush_orders, use_feeds):
     """Products whose popularity or reserved stock is read off their orders."""
-    orders = type(registry.order_source("shop.order"))
+    orders = type(registry.order_source("shop.order").feed)
 
     class Reserved(item_feed(external_id="sku", depends_on=["orderline_set__order"])):  # type: ignore[misc]
         def stock_quantity(self, product: Product) -> int:
@@ -144,7 +144,7 @@ def test_law_07_who_waits_for_an_id_and_loses_his_own(neuroon, flush, monkeypatc
     fold_all(current_shop())
     taken_back: list[bool] = []
 
-    def fold_then_save(shop: ShopState) -> bool:
+    def fold_then_save(shop: ShopState, *limits: float) -> bool:
         """What was blanked is taken back between a fold and the claim that follows it."""
         found = fold_all(shop)
         if not taken_back:
@@ -153,7 +153,7 @@ def test_law_07_who_waits_for_an_id_and_loses_his_own(neuroon, flush, monkeypatc
             other.save()
         return found
 
-    monkeypatch.setattr(running, "fold_all", fold_then_save)
+    monkeypatch.setattr(products, "fold_for", fold_then_save)
     flush()
     monkeypatch.undo()
     make_product("C")
@@ -189,7 +189,7 @@ def test_law_07_revived_while_its_delete_is_confirmed(neuroon, flush, audited, m
         return execute(sql, *args)
 
     with connection.execute_wrapper(note):
-        SyncedProduct.objects.bury([row])
+        SyncedProduct.objects.delete_confirmed([row])
     assert "SELECT" not in asked
     assert not SyncedProduct.objects.exists()
 
@@ -243,9 +243,11 @@ def test_law_09_a_run_ends_in_time_where_nothing_needs_sending(neuroon, flush, m
         make_product(f"P-{n}")
     flush()
     mark_changed(Product.objects.all())
-    seconds = itertools.count()
-    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    tally = flush(until=8)
+    seconds = itertools.count(step=0.1)
+    for module in (engine, importlib.import_module("neuroon_django.delivery.fold")):
+        clock = SimpleNamespace(monotonic=lambda: next(seconds))
+        monkeypatch.setattr(module, "time", clock)
+    tally = flush(until=3)
     assert 0 < tally.unchanged < 40
     monkeypatch.undo()
     assert tally.unchanged + flush().unchanged == 40
@@ -259,10 +261,9 @@ def test_law_09_a_run_of_orders_ends_in_time_too(neuroon, flush_orders):
         attribute_order(order, COOKIE)
     slow = neuroon.faulty("delay", seconds=0.1, endpoint="conversion")
     with slow, Client(**conf.client_options()) as client:
-        run = order_run(current_shop(), client, until=time.monotonic() + 0.5)
-        run.run()
+        run = order_run(current_shop(), client, until=time.monotonic() + 0.5).run()
     assert 0 < run.reported < 12
-    assert run.reported + flush_orders().sent == 12
+    assert run.reported + flush_orders().reported == 12
 
 
 def test_law_09_nobody_sleeps_while_neuroons_list_may_not_be_read(neuroon, flush, settings):

@@ -16,7 +16,7 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop
+from tests.factories import current_shop, pauses
 from tests.operators.test_command_sync import make_product
 from tests.shop.models import Order
 
@@ -106,7 +106,9 @@ form = document.querySelector("#changelist-form"),
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("who", ["operator", "reader"])
 def test_every_page(shop, open_as, who, scheme):
-    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/sync", status=401))
+    shop.endpoint("products").failed(
+        KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
+    )
     names = OPERATOR if who == "operator" else READER
     row, order = SyncedProduct.objects.get(external_id="P-07"), Conversion.objects.get()
     paths = {
@@ -129,12 +131,14 @@ def test_every_page(shop, open_as, who, scheme):
 
 
 def test_buttons_by_keyboard(shop, open_as, neuroon):
-    shop.failed("products", KeyRefused("Invalid API key", method="POST", path="/sync", status=401))
+    shop.endpoint("products").failed(
+        KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
+    )
     page = open_as("/admin/neuroon_django/shopstate/", *OPERATOR)
     page.get_by_role("button", name="Resume").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=All pauses have ended.")
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
     page.get_by_role("button", name="Verify").focus()
     page.keyboard.press("Space")
     page.wait_for_selector("text=Verification, step by step")
@@ -168,7 +172,7 @@ def test_without_any_permission_there_is_nothing_to_see(shop, open_as):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_wait_that_neuroon_asked_for_is_told(shop, open_as, scheme):
     error = RateLimited("slow", method="POST", path="/sync", status=429, retry_after=3_000)
-    shop.failed("products", error)
+    shop.endpoint("products").failed(error)
     page = open_as("/admin/neuroon_django/shopstate/", *READER, scheme=scheme)
     assert "products: Neuroon asked to wait" in page.inner_text(".neuroon-wait")
     assert page.errors == []

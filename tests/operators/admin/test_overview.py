@@ -17,7 +17,7 @@ from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.factories import current_shop
+from tests.factories import current_shop, pauses
 from tests.operators.admin.pages import OVERVIEW
 from tests.operators.test_command_sync import make_product
 from tests.shop.models import Product
@@ -38,7 +38,7 @@ def test_the_overview(neuroon, flush, operator):
     flush()
     make_product("C")
     shop = current_shop()
-    shop.failed("products", Forbidden("not verified", method="POST", path="/p", status=403))
+    shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
     html = operator.get(reverse(OVERVIEW)).content.decode()
     text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "products : POST /p: 403 not verified" in text
@@ -52,7 +52,7 @@ def test_the_overview(neuroon, flush, operator):
 
 def test_a_problem_is_shown_once(neuroon, settings, operator):
     shop = current_shop()
-    shop.failed("products", Forbidden("not verified", method="POST", path="/p", status=403))
+    shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
     settings.NEUROON_API_KEY = ""
     html = operator.get(reverse(OVERVIEW)).content.decode()
     assert html.count("Nothing is sent: ") == 1
@@ -67,7 +67,7 @@ def test_every_group_step_and_result_has_a_word(neuroon):
     make_product("A")
     shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
-    shop.failed("products", error)
+    shop.endpoint("products").failed(error)
     assert words.GROUPS.keys() == set(Group.values)
     assert words.RESULTS.keys() == set(get_args(get_type_hints(Step)["result"]))
     assert words.STEPS.keys() == {step.name for step in Verification(lambda: shop).run()}
@@ -100,10 +100,10 @@ def test_buttons_wake_who_has_work_now(neuroon, operator, monkeypatch, button, w
 
 def test_resume_ends_pauses(neuroon, operator):
     shop = current_shop()
-    shop.failed("products", Forbidden("no", method="POST", path="/p", status=403))
+    shop.endpoint("products").failed(Forbidden("no", method="POST", path="/p", status=403))
     answer = operator.post(reverse(OVERVIEW), {"resume": "1"}, follow=True)
     assert "All pauses have ended." in answer.content.decode()
-    assert current_shop().pauses() == {}
+    assert pauses() == {}
 
 
 def test_scan_makes_the_next_run_scan(neuroon, flush, operator):
@@ -140,7 +140,7 @@ def test_verify_with_a_wrong_setting_names_it(neuroon, settings, operator, name,
 def test_the_overview_in_spanish(neuroon, settings, operator):
     settings.LANGUAGE_CODE = "es"
     shop = current_shop()
-    shop.failed("products", KeyRefused("no", method="POST", path="/p", status=401))
+    shop.endpoint("products").failed(KeyRefused("no", method="POST", path="/p", status=401))
     neuroon.conflict = True
     html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
     paused = re.findall(r"<li><strong>(.+?)</strong>", html)

@@ -61,5 +61,8 @@ def test_a_conversions_page(neuroon, flush_orders, operator):
     flush_orders()
     assert cells(operator.get(reverse(CONVERSIONS)))[0][:2] == ["1001", "waiting for payment"]
     row = Conversion.objects.get()
-    answer = operator.get(reverse("admin:neuroon_django_conversion_change", args=[row.pk]))
+    url = reverse("admin:neuroon_django_conversion_change", args=[row.pk])
+    assert "searchLogId" not in operator.get(url).content.decode()  # it is not paid
+    Order.objects.update(status="paid")
+    answer = operator.get(url)
     assert "&quot;searchLogId&quot;: &quot;search-1&quot;" in answer.content.decode()
