@@ -247,7 +247,7 @@ def test_law_09_a_run_ends_in_time_where_nothing_needs_sending(neuroon, flush, m
     for module in (engine, importlib.import_module("neuroon_django.delivery.fold")):
         clock = SimpleNamespace(monotonic=lambda: next(seconds))
         monkeypatch.setattr(module, "time", clock)
-    tally = flush(until=3)
+    tally = flush(until=1.5)
     assert 0 < tally.unchanged < 40
     monkeypatch.undo()
     assert tally.unchanged + flush().unchanged == 40

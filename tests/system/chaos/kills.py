@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from neuroon_django.api import Client
+from neuroon_django.delivery.run_lease import RunLease
 from neuroon_django.models.assignment import AssignmentQuerySet
 from neuroon_django.models.change import ChangeQuerySet
 from neuroon_django.models.conversion import ConversionQuerySet
@@ -88,6 +89,24 @@ class DoomedClient(Client):
         answer = super()._call(method, path, *args, **kwargs)
         self.doom.point("after the answer")
         return answer
+
+
+class ImpoliteLease(RunLease):
+    """Begins whoever else is at work: rows must be safe without the lease of a run, too."""
+
+    def begin(self, *, wait_until: float = 0.0) -> bool:
+        self.is_held = True
+        return True
+
+    def extend(self) -> bool:
+        return self.is_held
+
+    def end(self) -> bool:
+        self.is_held = False
+        return True
+
+    def pause(self, seconds: float | None = None) -> None:
+        self.is_held = False
 
 
 def _quietly(call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from django.db import OperationalError, connection, transaction
 
 from neuroon_django import clicks, mark_changed
 from neuroon_django.api import messages
-from neuroon_django.feeds import payload_context, registry
+from neuroon_django.feeds import registry
 from tests.shop.models import Brand, Category, Order, Product, StockRecord
 
 PILLARS = 5  # products that are never renamed nor deleted: orders are made of these
@@ -246,11 +246,11 @@ class Shop:
 
     def expected(self, route: str) -> dict[str, Any]:
         """The catalogue that Neuroon must hold, as that route takes it."""
-        feed = registry.product_source("shop.product")
-        assert feed is not None
-        with payload_context():
-            listed = feed.related().filter(is_published=True)
-            payloads = [feed.payload(product)[1] for product in listed]
+        source = registry.product_source("shop.product")
+        assert source is not None
+        listed = Product.objects.filter(is_published=True).values_list("pk", flat=True)
+        rendered = source.render_many(map(str, listed)).values()
+        payloads = [one.payload for one in rendered]
         if route == "shops":
             payloads = [messages.encode_batch([payload], "shops")[1:-1] for payload in payloads]
         return {payload["externalId"]: payload for payload in map(messages.decode, payloads)}

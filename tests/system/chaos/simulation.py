@@ -163,8 +163,11 @@ class Chaos:
             while not self.over.is_set():
                 shop = current_shop()
                 until = time.monotonic() + 1
-                product_run(shop, client, until=until).run()
-                order_run(shop, client, until=until).run()
+                for run in (product_run, order_run):
+                    engine = run(shop, client, until=until)
+                    if doom.random.random() < 0.5:
+                        engine.lease = kills.ImpoliteLease(engine.lease.endpoint)
+                    engine.run()
                 time.sleep(0.02)
 
     def _keep_up(self) -> None:
