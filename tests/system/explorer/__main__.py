@@ -17,7 +17,7 @@ from tests.system.explorer.runs import Runs
 from tests.system.explorer.scenarios import SCENARIOS
 from tests.system.explorer.world import KINDS, NAMES, Bounds
 
-SWITCHES = ("silent", "scans", "requeues", "refusals", "retries")
+SWITCHES = ("silent", "scans", "requeues", "refusals", "retries", "slow_folds")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ids", type=int, default=1, choices=range(1, len(NAMES) + 1))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of changes")
     for switch in SWITCHES:
-        parser.add_argument(f"--{switch}", action="store_true")
+        parser.add_argument(f"--{switch.replace('_', '-')}", action="store_true")
     parser.add_argument("--runs", action="store_true", help="the run lease in place of the rows")
     parser.add_argument("--calm", action="store_true", help="runs without faults and without beat")
     parser.add_argument("--limit", type=int, default=5_000_000, help="states, about 1 KB each")

@@ -29,6 +29,8 @@ class Guards:
     # Claim and send
     claim_records_the_revision: bool = True
     begin_sending_needs_the_lease: bool = True
+    delete_follows_a_fold: bool = True
+    begin_sending_needs_the_same_lane: bool = True
     begin_sending_blanks_the_digest: bool = True
     begin_sending_sets_in_neuroon: bool = True
     late_requests_do_not_leave: bool = True
@@ -60,6 +62,8 @@ class Row(NamedTuple):
     claimed_revision: int = 0
     digest: int = BLANK
     in_neuroon: bool = False
+    # Of a tombstone, the shop's version that had no such product; no column, it orders the requests.
+    gone_at: int = 0
 
     def __str__(self) -> str:
         parts = [f"due {self.due_at}", f"revision {self.revision}/{self.claimed_revision}"]
@@ -78,7 +82,7 @@ class Mirror:
     def __init__(self, guards: Guards) -> None:
         self.guards = guards
 
-    def place(self, rows: Rows, owner_of: int) -> Rows:
+    def place(self, rows: Rows, owner_of: int, version: int) -> Rows:
         """Fold: the product owns the row of its external id, due; a row left over dies."""
         placed = list(rows)
         for key, row in enumerate(rows):
@@ -86,14 +90,15 @@ class Mirror:
                 placed[key] = self.fold(row) if row else Row()
             elif row and row.owned:
                 keep = row.in_neuroon and self.guards.tombstone_for_what_neuroon_may_have
-                placed[key] = self.fold(row, owned=False) if keep else None
+                placed[key] = self.fold(row, owned=False, gone_at=version) if keep else None
         return tuple(placed)
 
-    def fold(self, row: Row, *, owned: bool = True) -> Row:
+    def fold(self, row: Row, *, owned: bool = True, gone_at: int = 0) -> Row:
         """Fold one more change in: newer than any claim, and due unless somebody has the row."""
         leased = row.lease and self.guards.fold_leaves_a_lease_alone
         due_at = row.due_at if leased else NOW
-        return row._replace(owned=owned, due_at=due_at, revision=row.revision + 1)
+        revision = row.revision + 1
+        return row._replace(owned=owned, gone_at=gone_at, due_at=due_at, revision=revision)
 
     def requeue(self, row: Row) -> Row:
         """Make a row due, whatever Neuroon is known to hold."""
@@ -110,6 +115,10 @@ class Mirror:
         """Lease a due row."""
         seen = row.revision if self.guards.claim_records_the_revision else row.claimed_revision
         return row._replace(lease=lease, claimed_revision=seen, due_at=LEASE_END)
+
+    def may_send(self, row: Row, *, delete: bool) -> bool:
+        """Return whether the row is still in its request's lane: a tombstone in that of deletes."""
+        return row.owned != delete or not self.guards.begin_sending_needs_the_same_lane
 
     def begin_sending(self, row: Row) -> Row:
         """Lease anew what is held; the last statement before the first byte leaves."""

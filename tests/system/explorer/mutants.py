@@ -20,6 +20,7 @@ ALONE = Bounds(changes=1, workers=1)
 TWO = Bounds(changes=1)
 TWICE = Bounds(changes=2)
 REQUEUED = Bounds(changes=2, kinds=("edit",), new=False, silent=True, requeues=True)
+MOVED = Bounds(changes=3, new=False, kinds=("edit", "delete", "create"))
 PUT_BACK = Bounds(changes=2, kinds=("edit", "put back"), new=False, silent=True)
 CALM = RunBounds(changes=2, faults=False)
 
@@ -30,6 +31,8 @@ DELIVERY: Mapping[str, tuple[Bounds, str]] = {
     "tombstone_for_what_neuroon_may_have": (ALONE, invariants.NOTHING_FORGOTTEN),
     "claim_records_the_revision": (ALONE, invariants.COMES_TO_REST),
     "begin_sending_needs_the_lease": (TWO, invariants.NOTHING_FORGOTTEN),
+    "delete_follows_a_fold": (replace(TWICE, slow_folds=True), invariants.NO_OVERTAKING),
+    "begin_sending_needs_the_same_lane": (MOVED, invariants.NO_OVERTAKING),
     "begin_sending_blanks_the_digest": (ALONE, invariants.DIGEST_IS_TRUE),
     "begin_sending_sets_in_neuroon": (ALONE, invariants.NOTHING_FORGOTTEN),
     "late_requests_do_not_leave": (ALONE, invariants.NO_OVERLAP),

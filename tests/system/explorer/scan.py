@@ -48,11 +48,13 @@ class ScanSteps:
 
     def comparing(self, state: State, n: int, worker: Worker) -> Steps:
         """Hand the product over, or fold it, where it is not what Neuroon is known to hold."""
+        if state.fold_lock:
+            return
         page, idle = worker.page, state.of_worker(n, IDLE)
         folded = self.guards.hand_over_compares_folds and page.folds != state.folds
         same = page.digest in (page.payload.content, -page.payload.content)
         if page.key == GONE or page.leased or folded:
-            rows = self.mirror.place(state.rows, state.shop.key)
+            rows = self.mirror.place(state.rows, state.shop.key, state.shop.version)
             after = idle._replace(rows=rows, folds=state.folds + 1)
             yield f"worker {n + 1} folds the page", after, True
         elif page.owned == page.key and same:
@@ -81,7 +83,7 @@ class ScanSteps:
         """Fold the product as the page has it, and claim its row if nobody has touched it since."""
         before = state.rows[page.key]
         after = state.of_worker(n, IDLE)._replace(
-            rows=self.mirror.place(state.rows, page.key), folds=state.folds + 1
+            rows=self.mirror.place(state.rows, page.key, page.payload.version), folds=state.folds + 1
         )
         row = after.rows[page.key]
         known = page.revision if page.owned == page.key else 0

@@ -16,9 +16,11 @@ from tests.system.explorer.world import Bounds
 MOVES = ("delete", "create", "rename")
 
 SCENARIOS: Mapping[str, Model[Any]] = {
-    "two workers, two changes": Delivery(Bounds(changes=2)),
+    "two workers, two changes": Delivery(Bounds(changes=2, slow_folds=True)),
     "two external ids": Delivery(Bounds(changes=1, ids=2)),
-    "ids that come back": Delivery(Bounds(changes=3, workers=1, ids=2, kinds=MOVES, new=False)),
+    "ids that come back": Delivery(
+        Bounds(changes=3, workers=1, ids=2, kinds=MOVES, new=False, slow_folds=True)
+    ),
     "changes without a signal": Delivery(Bounds(changes=1, silent=True, requeues=True)),
     "old content without a signal": Delivery(
         Bounds(changes=2, kinds=("edit", "put back"), new=False, silent=True)

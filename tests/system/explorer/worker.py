@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tests.system.explorer.mirror import Row
 from tests.system.explorer.scan import ScanSteps, Steps
-from tests.system.explorer.world import IDLE, NAMES, Payload, Request, State, Worker
+from tests.system.explorer.world import IDLE, NAMES, Page, Payload, Request, State, Worker
 
 
 class WorkerSteps(ScanSteps):
@@ -21,21 +21,41 @@ class WorkerSteps(ScanSteps):
         yield from getattr(self, worker.does)(state, n, worker)
         if worker.does not in ("idle", "waiting"):
             unseen = state.unseen or worker.page.asked  # a page not done is done again
-            yield f"worker {n + 1} dies", state.of_worker(n, IDLE)._replace(unseen=unseen), False
+            changed = state.changed or worker.does == "folding"  # a fold not done is rolled back
+            dead = state.of_worker(n, IDLE)._replace(unseen=unseen, changed=changed)
+            yield f"worker {n + 1} dies", dead, False
 
     def idle(self, state: State, n: int, worker: Worker) -> Steps:
         """Fold, claim, or begin a page of the scan."""
         if any(other.does == "idle" for other in state.workers[:n]):
             return  # idle workers are alike
-        if state.changed:
-            rows = self.mirror.place(state.rows, state.shop.key)
-            after = state._replace(changed=False, rows=rows, folds=state.folds + 1)
-            yield f"worker {n + 1} folds", after, True
+        if state.changed and not state.fold_lock:
+            yield self._begin_fold(state, n)
         for key, row in enumerate(state.rows):
             if row and self.mirror.can_claim(row):
                 yield f"worker {n + 1} claims {NAMES[key]}", self._claim(state, n, key, row), True
-        if state.unseen or self.bounds.scans:
+        if (state.unseen or self.bounds.scans) and not state.fold_lock:
             yield from self.begin_page(state, n)
+
+    def _begin_fold(self, state: State, n: int) -> tuple[str, State, bool]:
+        """Fold in one step; or take the change row and read the product, and write it in another."""
+        if not self.bounds.slow_folds:
+            return f"worker {n + 1} folds", self._fold(state), True
+        page = Page(state.folds, key=state.shop.key, payload=state.shop.payload)
+        after = state._replace(changed=False).of_worker(n, Worker("folding", page=page))
+        return f"worker {n + 1} begins to fold", after, True
+
+    def _fold(self, state: State) -> State:
+        """Return the state with its change row folded."""
+        rows = self.mirror.place(state.rows, state.shop.key, state.shop.version)
+        return state._replace(changed=False, rows=rows, folds=state.folds + 1)
+
+    def folding(self, state: State, n: int, worker: Worker) -> Steps:
+        """Write what was read of the product, and commit."""
+        page = worker.page
+        rows = self.mirror.place(state.rows, page.key, page.payload.version)
+        after = state.of_worker(n, IDLE)._replace(rows=rows, folds=state.folds + 1)
+        yield f"worker {n + 1} folds", after, True
 
     def _claim(self, state: State, n: int, key: int, row: Row) -> State:
         """Claim a row; a tombstone needs no rendering, and no request if Neuroon does not have it."""
@@ -45,7 +65,7 @@ class WorkerSteps(ScanSteps):
             was = row.in_neuroon and self.bounds.refusals
             worker = Worker("claimed", key, lease, row.digest, was_in_neuroon=was)
         elif row.in_neuroon:
-            worker = Worker("rendered", key, lease, payload=Payload(state.shop.version, 0))
+            worker = Worker("deleting", key, lease, payload=Payload(row.gone_at, 0))
         else:
             worker = Worker("confirming", key, lease)
         return state.of_worker(n, worker)
@@ -63,17 +83,28 @@ class WorkerSteps(ScanSteps):
             rendered = worker._replace(does="rendered", digest=0, payload=shop.payload)
             yield f"{text} v{shop.version}", state.of_worker(n, rendered), True
 
+    def deleting(self, state: State, n: int, worker: Worker) -> Steps:
+        """Fold what was recorded before the claim: the product may be back, and sent already."""
+        if (state.changed or state.fold_lock) and self.guards.delete_follows_a_fold:
+            if not state.fold_lock:
+                yield f"worker {n + 1} folds before it deletes", self._fold(state), True
+        else:
+            rendered = state.of_worker(n, worker._replace(does="rendered"))
+            yield f"worker {n + 1} has nothing to fold", rendered, True
+
     def rendered(self, state: State, n: int, worker: Worker) -> Steps:
         """Begin sending, if the lease is still the worker's, or end the run and give the row back."""
         row = state.held(worker)
         if row is None and self.guards.begin_sending_needs_the_lease:
             yield f"worker {n + 1} has lost its lease", state.of_worker(n, IDLE), True
             return
-        begun = state.of_worker(n, worker._replace(does="begun"))
-        if row is not None:
-            begun = begun.of_row(worker.key, self.mirror.begin_sending(row))
-        yield f"worker {n + 1} begins to send {NAMES[worker.key]}", begun, True
-        yield self._release(state, n, worker, fair=False)
+        may_send = row is None or self.mirror.may_send(row, delete=not worker.payload.content)
+        yield self._release(state, n, worker, fair=not may_send)
+        if may_send:
+            begun = state.of_worker(n, worker._replace(does="begun"))
+            if row is not None:
+                begun = begun.of_row(worker.key, self.mirror.begin_sending(row))
+            yield f"worker {n + 1} begins to send {NAMES[worker.key]}", begun, True
 
     def begun(self, state: State, n: int, worker: Worker) -> Steps:
         """Send the first byte, or find that too much of the lease is over."""

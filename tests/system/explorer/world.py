@@ -31,6 +31,9 @@ class Bounds:
     scans: bool = False  # whether scans begin at any time, not only where they are needed
     requeues: bool = False  # whether an operator makes rows due at any time
     refusals: bool = False  # whether Neuroon may refuse a product
+    # Whether others may act between a fold's reading of the product and its writing. Then what comes
+    # back without a signal just after it was read as gone may be sent, deleted, and found by a scan.
+    slow_folds: bool = False
     retries: bool = False  # whether the holder of a lease may send the same bytes again
 
 
@@ -139,6 +142,11 @@ class State(NamedTuple):
         leases = [row.lease for row in self.rows if row]
         leases += [worker.lease for worker in self.workers]
         return 1 + max(leases + [request.lease for request in self.requests])
+
+    @property
+    def fold_lock(self) -> bool:
+        """Whether a worker has the fold lock."""
+        return any(worker.does == "folding" for worker in self.workers)
 
     def held(self, worker: Worker) -> Row | None:
         """Return the row that a worker has claimed, if the claim is still its own."""
