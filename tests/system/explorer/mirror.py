@@ -62,7 +62,7 @@ class Row(NamedTuple):
     claimed_revision: int = 0
     digest: int = BLANK
     in_neuroon: bool = False
-    # Of a tombstone, the shop's version that had no such product; no column, it orders the requests.
+    # The version that a tombstone was last seen to be right for; no column, it orders the requests.
     gone_at: int = 0
 
     def __str__(self) -> str:
@@ -91,6 +91,8 @@ class Mirror:
             elif row and row.owned:
                 keep = row.in_neuroon and self.guards.tombstone_for_what_neuroon_may_have
                 placed[key] = self.fold(row, owned=False, gone_at=version) if keep else None
+            elif row:
+                placed[key] = row._replace(gone_at=version)
         return tuple(placed)
 
     def fold(self, row: Row, *, owned: bool = True, gone_at: int = 0) -> Row:

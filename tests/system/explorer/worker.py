@@ -65,7 +65,7 @@ class WorkerSteps(ScanSteps):
             was = row.in_neuroon and self.bounds.refusals
             worker = Worker("claimed", key, lease, row.digest, was_in_neuroon=was)
         elif row.in_neuroon:
-            worker = Worker("deleting", key, lease, payload=Payload(row.gone_at, 0))
+            worker = Worker("deleting", key, lease)
         else:
             worker = Worker("confirming", key, lease)
         return state.of_worker(n, worker)
@@ -89,8 +89,8 @@ class WorkerSteps(ScanSteps):
             if not state.fold_lock:
                 yield f"worker {n + 1} folds before it deletes", self._fold(state), True
         else:
-            rendered = state.of_worker(n, worker._replace(does="rendered"))
-            yield f"worker {n + 1} has nothing to fold", rendered, True
+            rendered = worker._replace(does="rendered", payload=Payload(0, 0))
+            yield f"worker {n + 1} has nothing to fold", state.of_worker(n, rendered), True
 
     def rendered(self, state: State, n: int, worker: Worker) -> Steps:
         """Begin sending, if the lease is still the worker's, or end the run and give the row back."""
@@ -98,13 +98,21 @@ class WorkerSteps(ScanSteps):
         if row is None and self.guards.begin_sending_needs_the_lease:
             yield f"worker {n + 1} has lost its lease", state.of_worker(n, IDLE), True
             return
-        may_send = row is None or self.mirror.may_send(row, delete=not worker.payload.content)
+        delete = not worker.payload.content
+        may_send = row is None or self.mirror.may_send(row, delete=delete)
         yield self._release(state, n, worker, fair=not may_send)
         if may_send:
-            begun = state.of_worker(n, worker._replace(does="begun"))
-            if row is not None:
-                begun = begun.of_row(worker.key, self.mirror.begin_sending(row))
-            yield f"worker {n + 1} begins to send {NAMES[worker.key]}", begun, True
+            yield self._begin_sending(state, n, worker, row)
+
+    def _begin_sending(
+        self, state: State, n: int, worker: Worker, row: Row | None
+    ) -> tuple[str, State, bool]:
+        if row is not None:
+            state = state.of_row(worker.key, self.mirror.begin_sending(row))
+            if not worker.payload.content:
+                worker = worker._replace(payload=Payload(row.gone_at, 0))
+        after = state.of_worker(n, worker._replace(does="begun"))
+        return f"worker {n + 1} begins to send {NAMES[worker.key]}", after, True
 
     def begun(self, state: State, n: int, worker: Worker) -> Steps:
         """Send the first byte, or find that too much of the lease is over."""
