@@ -1,0 +1,10 @@
+"""What must hold, by name; the models say in which states it does not."""
+
+NO_OVERLAP = "I1 two requests for one external id never overlap"
+NO_OVERTAKING = "I2 an older version is never processed after a newer one"
+SAME_AT_REST = "I3 at rest, Neuroon holds what the shop has, and nothing else"
+COMES_TO_REST = "I4 every state can come to rest by fair steps"
+DIGEST_IS_TRUE = "I5 a digest is of what Neuroon holds, unless a request travels"
+ONE_RUN = "I6 there is one run at a time among living workers"
+NO_BEAT_NEEDED = "I7 without faults, wake-ups alone get every change delivered"
+NOTHING_FORGOTTEN = "I8 what Neuroon may hold has a row that says so"
