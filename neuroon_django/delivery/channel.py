@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Delivery)
 
+FOLD_SECONDS = 1.0  # that changes are folded for before the next request
+
 
 class TooLate(Exception):
     """A request that did not begin in time, as when its process was stopped.
@@ -92,12 +94,17 @@ class Channel(ABC, Generic[R]):
             try:
                 self.ready.extend(self.build(rows))
             except Exception as error:
-                self.engine.build_failed(self, rows, error)
+                self.engine.errors.build_failed(self, rows, error)
             else:
-                self.engine.build_failures = 0
+                self.engine.errors.build_failures = 0
             self.building = ()
             self.engine.on_progress(self.statistics)
         return self.ready.popleft() if self.ready else None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is more to send than what is due in the tables."""
+        return bool(self.ready)
 
     def prepare(self) -> None:
         """Fold what changed, before rows are claimed."""

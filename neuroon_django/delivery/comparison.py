@@ -32,7 +32,7 @@ def compare(
     """
     owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=pks)
     page = Comparison({row.object_pk: row for row in owned})
-    under_way = {pk for pk, row in page.rows.items() if row.due_at and row.lane != Lane.DELETES}
+    under_way = {pk for pk, row in page.rows.items() if _will_be_rendered(row)}
     asked = [pk for pk in pks if pk not in under_way]
     if not hands_over:
         asked = [pk for pk in asked if pk in page.rows and _is_settled(page.rows[pk])]
@@ -42,7 +42,7 @@ def compare(
             continue
         row, result = page.rows.get(pk), rendered.get(pk)
         if row and result is not None and _is_settled(row) and _is_same(result, row):
-            continue
+            continue  # a row that somebody sends just now never is: what was read for it may be older
         if hands_over and isinstance(result, Rendered) and _is_plain(row, result):
             page.claimable[pk] = result
         else:
@@ -58,8 +58,14 @@ def _is_plain(row: SyncedProduct | None, result: Rendered) -> bool:
     return idle and row.external_id == result.external_id and row.lane != Lane.DELETES
 
 
+def _will_be_rendered(row: SyncedProduct) -> bool:
+    """Return whether a worker will read the product after this: due, and claimed by nobody."""
+    return row.due_at is not None and not row.lease and row.lane != Lane.DELETES
+
+
 def _is_settled(row: SyncedProduct) -> bool:
-    return bool(row.digest) or row.status in (ProductStatus.UNLISTED, ProductStatus.REJECTED)
+    known = bool(row.digest) or row.status in (ProductStatus.UNLISTED, ProductStatus.REJECTED)
+    return known and not row.lease
 
 
 def _is_same(result: RenderResult, row: SyncedProduct) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from neuroon_django.api import Client, messages
-from neuroon_django.delivery.channel import Channel, Request
+from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
+from neuroon_django.delivery.fold import fold_for
 from neuroon_django.exceptions import ApiError, NotFound, Refused
 from neuroon_django.models import Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.endpoint import MAX_BACKOFF
@@ -53,7 +54,11 @@ class DeleteChannel(Channel[SyncedProduct]):
         return self.engine.claim(self, Lane.DELETES, self.limit)
 
     def build(self, rows: Sequence[SyncedProduct]) -> Iterable[DeleteRequest]:
-        """Confirm what Neuroon does not have; the others are a request each."""
+        """Confirm what Neuroon does not have; the others are a request each.
+
+        What changed is folded once more: a product that came back must not be deleted after it.
+        """
+        fold_for(self.shop, FOLD_SECONDS, self.engine.until)
         self.table.delete_confirmed([row for row in rows if not row.in_neuroon])
         return [DeleteRequest(self, [row]) for row in rows if row.in_neuroon]
 
@@ -97,7 +102,7 @@ class DeleteChannel(Channel[SyncedProduct]):
             try:
                 closed = self._read_list(row)
             except ApiError as list_error:
-                self.engine.put_off(request, list_error)
+                self.engine.errors.put_off(request, list_error)
                 return
             if closed:
                 self.statistics.stops[self.group] = closed

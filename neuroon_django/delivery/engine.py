@@ -10,28 +10,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
-from django.utils import timezone
-
-from neuroon_django.api import Client, messages
+from neuroon_django.api import Client
 from neuroon_django.delivery.channel import Channel, Request, TooLate
+from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.delivery.run_lease import RunLease
 from neuroon_django.delivery.statistics import RunStatistics
-from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
-from neuroon_django.feeds.source import format_error
+from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, Lane, ShopState
-from neuroon_django.models.endpoint import FIRST_BACKOFF, MAX_INLINE_WAIT, backoff
 
 logger = logging.getLogger("neuroon_django")
 
 EMPTY_LANE_REST = 0.5  # seconds that a lane found empty is left alone, unless something was folded
-MAX_BUILD_FAILURES = 3  # rows that fail alone, one after the other, before it is no row's fault
-ROW_BACKOFF_AFTER = 8  # attempts after which a row that goes alone has a backoff of its own
 BEAT = 60.0  # seconds within which beat wakes a worker anyway
 HAND_OVER_GRACE = 5.0  # seconds that others leave a run alone which a message is to go on with
 
@@ -41,8 +35,9 @@ class Engine:
 
     `foreground` tries now whatever a backoff or a block says, waits for the run at work, and sits
     waits out instead of leaving them to the next run. `until` is the monotonic second at which no new
-    request begins. `handed_over` says that this run goes on with one that ran out of time. After the
-    run `countdown` says after how many seconds a message should go on with it, None for none.
+    request begins. `handed_over` says that this run goes on with one that ran out of time. `has_work`
+    looks in one statement whether anything is left to do. After the run `countdown` says after how
+    many seconds a message should go on with it, None for none.
     """
 
     def __init__(
@@ -54,12 +49,14 @@ class Engine:
         foreground: bool = False,
         until: float = float("inf"),
         handed_over: bool = False,
+        has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
     ) -> None:
         self.shop = shop
         self.client = client
         self.foreground = foreground
         self.until = until
+        self.has_work = has_work
         self.on_progress = on_progress
         self.statistics = RunStatistics()
         self.pacing = Pacing(shop, foreground=foreground, until=until)
@@ -69,7 +66,10 @@ class Engine:
         self.in_flight: dict[Future[Any], Request[Any]] = {}
         self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
         self.progressed = False  # in this round: what was found may be due in another lane
-        self.build_failures = 0
+        self.drained = (
+            False  # fewer rows were claimed than asked for: a look may tell that none is left
+        )
+        self.errors = ErrorPolicy(shop, self.statistics, foreground=foreground)
 
     def run(self) -> RunStatistics:
         """Work until nothing is due; whatever ends it, what is in flight is settled first."""
@@ -137,6 +137,9 @@ class Engine:
     def _next(self) -> Request[Any] | None:
         """Return the next request, leased and with its slot taken; None where there is none now."""
         while self.has_time:
+            if self.drained and not self._has_more() and not self.has_work():
+                return None
+            self.drained = False
             asked_all, self.progressed = not self.empty_lanes, False
             request = next(self._offers(), None)
             if request is not None:
@@ -148,6 +151,9 @@ class Engine:
             else:
                 self.empty_lanes.clear()
         return None
+
+    def _has_more(self) -> bool:
+        return any(channel.has_more for channel in self.channels)
 
     def _offers(self) -> Iterator[Request[Any]]:
         """Yield what the channels would send next, each in its turn; a stopped one has none."""
@@ -170,6 +176,7 @@ class Engine:
         request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
         if len(kept) < len(request.rows):
+            channel.table.release([row for row in request.rows if row not in kept])
             request.keep(kept)
         return bool(kept)
 
@@ -183,7 +190,7 @@ class Engine:
                 request.channel.table.release(request.rows)
             except ApiError as error:
                 if not request.channel.refused(request, error):
-                    self.put_off(request, error)
+                    self.errors.put_off(request, error)
             else:
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
@@ -196,39 +203,7 @@ class Engine:
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
         if done.synced or done.deleted or done.reported:
-            ShopState.objects.set(self.shop.pk, last_success_at=timezone.now())
-
-    # Error policy
-
-    def put_off(self, request: Request[Any], error: ApiError) -> None:
-        """Handle an error that is no row's fault: block the endpoint, unless one row always fails.
-
-        Where the outcome is unknown, the rows stay leased: nothing else may be sent for them yet.
-        """
-        channel, rows = request.channel, request.rows
-        temporary = isinstance(error, Unavailable)
-        if temporary and len(rows) == 1 and rows[0].attempts > ROW_BACKOFF_AFTER:
-            seconds = backoff(rows[0].attempts, FIRST_BACKOFF)
-            self.statistics.errors.append(str(error))
-        else:
-            seconds = self.block(channel.group, error)
-        if error.unknown:
-            return
-        if temporary:
-            channel.retry(rows, seconds, str(error))
-        else:
-            channel.table.release(rows)
-
-    def block(self, group: str, error: ApiError) -> float:
-        """Block the endpoint and end this group's part in the run; or, where it is soon over, wait.
-
-        Returns the seconds after which the rows concerned are tried again.
-        """
-        seconds = self.shop.endpoint(group).failed(error)
-        if self.foreground and (isinstance(error, RateLimited) or seconds <= MAX_INLINE_WAIT):
-            return 0.0
-        self.statistics.stops[group] = str(error)
-        return seconds
+            self.shop.note_success()
 
     # What channels call
 
@@ -246,26 +221,10 @@ class Engine:
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)
+        self.drained = len(rows) < limit
         return rows
 
     @property
     def lease_seconds(self) -> float:
         """For how long a row is leased: twice what its request can take (law 5)."""
         return 2 * self.shop.config.TIMEOUT
-
-    def build_failed(self, channel: Channel[Any], rows: Sequence[Any], error: Exception) -> None:
-        """Put rows back for which the shop's database or code failed, one of them perhaps.
-
-        Fewer are claimed at a time, and one that fails alone is tried later and later.
-        """
-        if isinstance(error, SoftTimeLimitExceeded):
-            raise error
-        reason = messages.text_of(format_error(error))
-        logger.warning("not_built rows=%d error=%s", len(rows), reason)
-        if len(rows) > 1:
-            channel.retry(rows, 0)
-            return
-        channel.retry(rows, backoff(rows[0].attempts, FIRST_BACKOFF), reason)
-        self.build_failures += 1
-        if self.build_failures == MAX_BUILD_FAILURES:  # it is no row's fault: a migration is missing
-            raise error

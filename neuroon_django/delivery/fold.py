@@ -46,6 +46,7 @@ def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
 
 
 def _repeat(step: Callable[[ShopState], bool], shop: ShopState, *, until: float) -> bool:
+    """Take steps until one finds nothing; return whether any found something."""
     folded = False
     while time.monotonic() < until and step(shop):
         folded = True

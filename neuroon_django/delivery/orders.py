@@ -10,7 +10,7 @@ from neuroon_django import signals
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.delivery.blame import Blame
-from neuroon_django.delivery.channel import Channel, Request
+from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
 from neuroon_django.delivery.fold import fold_orders_for
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.feeds import Invalid, Waiting, registry
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("neuroon_django")
 
 MAX_CLAIMED = 50
-FOLD_SECONDS = 1.0  # that changes are folded for before the next request
 
 
 class OrderReport(Request[Conversion]):
@@ -119,7 +118,7 @@ class OrderChannel(Channel[Conversion]):
             return False
         self.shop.endpoint(self.group).understood()
         if self.blame.refused_alone(report, error.message, report.row.order_id):
-            self.engine.block(self.group, error)
+            self.engine.errors.block(self.group, error)
         return True
 
     def _reject(self, report: OrderReport, reason: str) -> None:

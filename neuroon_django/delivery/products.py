@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from neuroon_django import signals
-from neuroon_django.api import Client, messages
+from neuroon_django.api import messages
+from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
-from neuroon_django.delivery.channel import Channel, Request
+from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, Refused
-from neuroon_django.feeds import Rendered
 from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.product import SyncedProductQuerySet
 
@@ -28,46 +28,6 @@ logger = logging.getLogger("neuroon_django")
 
 ROUTE_REFUSALS = (400, 404, 405, 415, 422)  # `API.md`, "Products": this route is not the one
 NO_REASON = "refused without a reason"
-FOLD_SECONDS = 1.0  # that changes are folded for before the next request
-
-
-class ProductBatch(Request[SyncedProduct]):
-    """One request's worth of claimed rows and their rendered products, in the same order.
-
-    `first_error` is what the other route answered, where this one is tried after it.
-    """
-
-    channel: ProductChannel
-
-    def __init__(
-        self,
-        channel: ProductChannel,
-        rows: Sequence[SyncedProduct],
-        rendered: Sequence[Rendered],
-        route: messages.Route,
-        first_error: ApiError | None = None,
-    ) -> None:
-        super().__init__(channel, rows)
-        self.rendered = {row.pk: one for row, one in zip(rows, rendered, strict=True)}
-        self.route = route
-        self.first_error = first_error
-
-    def call(self, client: Client) -> messages.SyncResult:
-        payloads = [self.rendered[row.pk].payload for row in self.rows]
-        return client.sync_products(payloads, self.ids, self.route)
-
-    @property
-    def ids(self) -> list[str]:
-        return [row.external_id for row in self.rows]
-
-    def part(self, rows: Sequence[SyncedProduct], route: messages.Route | None = None) -> ProductBatch:
-        """Return the same for some of the rows, or by another route."""
-        rendered = [self.rendered[row.pk] for row in rows]
-        return ProductBatch(self.channel, rows, rendered, route or self.route)
-
-    def halves(self) -> list[ProductBatch]:
-        middle = (len(self.rows) + 1) // 2
-        return [self.part(self.rows[:middle]), self.part(self.rows[middle:])]
 
 
 class ProductChannel(Channel[SyncedProduct]):
@@ -92,6 +52,11 @@ class ProductChannel(Channel[SyncedProduct]):
     def goes_alone(self) -> bool:
         """Whether the route is still to be found: by one product alone."""
         return self.shop.known_route is None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether requests wait, or the scan is not over."""
+        return bool(self.ready or (self.scan and (self.scan.handed or self.scan.cursor)))
 
     @property
     def limit(self) -> int:
@@ -213,7 +178,7 @@ class ProductChannel(Channel[SyncedProduct]):
     def _refused_alone(self, batch: ProductBatch, reason: str) -> None:
         if self.blame.refused_alone(batch, reason, batch.rows[0].external_id):
             cause = Refused(reason, method="POST", path="products/sync")
-            self.engine.block(self.group, cause)
+            self.engine.errors.block(self.group, cause)
 
     def _reject(self, batch: ProductBatch, reason: str) -> None:
         self._settle(batch, [], {batch.rows[0]: reason})
@@ -254,7 +219,7 @@ class ProductChannel(Channel[SyncedProduct]):
         if isinstance(cause, Refused):
             self._narrow_down(batch, cause)
         else:
-            self.engine.put_off(batch, cause)
+            self.engine.errors.put_off(batch, cause)
         return True
 
     def _learn_route(self, batch: ProductBatch) -> None:

@@ -27,6 +27,7 @@ class RunLease:
         self.seconds = 2 * endpoint.shop.config.TIMEOUT
         self.extended_at = 0.0
         self.is_held = False
+        self.has_waited = False
 
     def begin(self, *, wait_until: float = 0.0) -> bool:
         """Begin the run; where another one is at work ask that one to look again, and return False.
@@ -34,16 +35,18 @@ class RunLease:
         With `wait_until`, a monotonic second, the run at work is waited for instead.
         """
         waits = wait_until > 0
-        told = False
         while not self._try(handed_over=self.handed_over or waits):
-            if time.monotonic() >= wait_until:
-                self.endpoint.row.request_run()
+            if time.monotonic() < wait_until:
+                self._wait()
+            elif self.endpoint.row.leave_it():
                 return False
-            if not told:
-                logger.info("waiting_for_run group=%s", self.endpoint.group)
-                told = True
-            time.sleep(POLL)
         return True
+
+    def _wait(self) -> None:
+        if not self.has_waited:
+            logger.info("waiting_for_run group=%s", self.endpoint.group)
+            self.has_waited = True
+        time.sleep(POLL)
 
     def _try(self, *, handed_over: bool) -> bool:
         row = self.endpoint.row

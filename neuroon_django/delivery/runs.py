@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db.models import Exists, QuerySet
@@ -18,6 +19,7 @@ from neuroon_django.models import Change, Conversion, Group, ShopState, SyncedPr
 
 def product_run(shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any) -> Engine:
     """Return a run over the products of a shop; options are `Engine`'s."""
+    options["has_work"] = partial(products_wait, shop)
     engine = Engine(shop, client, Group.PRODUCTS, **options)
     engine.channels = [ProductChannel(engine, scan), DeleteChannel(engine)]
     return engine
@@ -25,6 +27,7 @@ def product_run(shop: ShopState, client: Client, *, scan: Scan | None = None, **
 
 def order_run(shop: ShopState, client: Client, **options: Any) -> Engine:
     """Return a run over the orders of a shop; options are `Engine`'s."""
+    options["has_work"] = partial(orders_wait, shop)
     engine = Engine(shop, client, Group.CONVERSIONS, **options)
     engine.channels = [OrderChannel(engine)]
     return engine

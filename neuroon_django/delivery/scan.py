@@ -27,6 +27,7 @@ logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
 RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
+HEARTBEAT = 20.0  # seconds between two notes that a worker is here
 
 # Where a scan is: which of two walks, the feed's label, and the last key seen.
 Cursor = tuple[str, str, str]
@@ -56,9 +57,10 @@ class Scan:
         and where changes may have gone unseen: the app was switched off, which no row can tell, so a
         time without any run counts as that.
         """
-        gap = timedelta(seconds=RUN_GAP)
-        unattended = shop.run_at is None or shop.run_at < timezone.now() - gap
-        ShopState.objects.note_run(shop.pk)
+        since = timezone.now() - shop.run_at if shop.run_at else timedelta.max
+        unattended = since > timedelta(seconds=RUN_GAP)
+        if since > timedelta(seconds=HEARTBEAT):
+            ShopState.objects.note_run(shop.pk)
         anew = unattended or asked or unseen.is_set()
         if anew:
             unseen.clear()
@@ -186,6 +188,7 @@ class Scan:
         old, new = self.cursor, json.dumps(cursor, ensure_ascii=False) if cursor else ""
         scans = ShopState.objects
         moved = scans.move_scan(self.shop.pk, old, new) if new else scans.end_scan(self.shop.pk, old)
+        FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew
         if moved:
             self.shop.scan_cursor = new
         else:

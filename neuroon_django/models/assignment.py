@@ -16,7 +16,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
 
 from neuroon_django.models.delivery import DeliveryQuerySet, Lane, changed_once_more
-from neuroon_django.models.sql import DbNow, RawIn, bulk_insert, from_now, value_per_row
+from neuroon_django.models.sql import CaseByPk, DbNow, RawIn, bulk_insert, from_now, value_per_row
 
 if TYPE_CHECKING:
     from neuroon_django.models.product import SyncedProduct
@@ -166,11 +166,12 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         """
         token = uuid4().hex
         lease = {"lease": token, "due_at": from_now(seconds), "attempts": 1}
-        idle = self.filter(RawIn("pk", [known[pk].pk for pk in names if pk in known]))
-        idle = idle.filter(lease="", due_at__isnull=True)
+        read = {known[pk].pk: known[pk].revision for pk in names if pk in known}
+        as_read = CaseByPk(self.model._meta.get_field("revision"), read)
+        idle = self.filter(RawIn("pk", read), lease="", due_at__isnull=True, revision=as_read)
         counted = {"revision": F("revision") + 1, "claimed_revision": F("revision") + 1}
         status = {"status": self.model.Status.PENDING, "lane": Lane.BACKFILL}
-        if any(pk in known for pk in names):
+        if read:
             idle.update(**lease, **counted, **status, waiting_since=DbNow())
         fresh = {key_of(name): (name, pk) for pk, name in names.items() if pk not in known}
         taken = set(self.of(shop).filter(RawIn("key", fresh)).values_list("key", flat=True))

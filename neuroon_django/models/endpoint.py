@@ -6,10 +6,7 @@ Four groups of Neuroon's endpoints share no trouble. Each has a row per shop tha
     blocked_until   circuit breaker: no request leaves before; with a `reason`, the operator is told,
                     and once the time is over one request at a time finds out whether it is better
     confirmed_at    when something was accepted here for the first time: the configuration works
-    run_token       which run is at work, until `run_until` unless it is extended
-    run_requested   somebody asked the run at work to look once more before it ends
-    resume_at       a run out of time is gone on with then, and others leave it alone until then
-    retry_at        a message comes then to try what is blocked now
+    run_token, …    which run is at work, as `run_lease` tells
 """
 
 from __future__ import annotations
@@ -20,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.db import models, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.exceptions import ApiError, Forbidden, KeyRefused, RateLimited, Refused
+from neuroon_django.models.run_lease import RunLeaseColumns, RunLeaseQuerySet
 from neuroon_django.models.sql import (
     DbNow,
     PrimaryManager,
@@ -62,10 +60,9 @@ def backoff(failures: int, first: float) -> float:
 
 
 OPEN = Q(blocked_until__isnull=True) | Q(blocked_until__lte=DbNow())
-IDLE = Q(run_until__isnull=True) | Q(run_until__lte=DbNow())
 
 
-class EndpointQuerySet(QuerySet["Endpoint"]):
+class EndpointQuerySet(RunLeaseQuerySet):
     """What moves an endpoint's row; each method is one statement, or two in one transaction."""
 
     @retry_on_deadlock
@@ -118,54 +115,8 @@ class EndpointQuerySet(QuerySet["Endpoint"]):
         """Note that something was accepted here: the configuration works."""
         self.filter(confirmed_at=None).update(confirmed_at=DbNow())
 
-    @retry_on_deadlock
-    def begin_run(self, token: str, seconds: float, *, handed_over: bool = False) -> bool:
-        """Let one run at a time be at work; return whether it is the caller's now.
 
-        A run that is gone on with later (`resume_at`) is left to the message that goes on with it:
-        whatever else wakes a worker meanwhile finds nothing to do.
-        """
-        mine = IDLE if handed_over else IDLE & (Q(resume_at=None) | Q(resume_at__lte=DbNow()))
-        run = {"run_token": token, "run_until": from_now(seconds)}
-        return bool(self.filter(mine).update(**run, run_requested=False, resume_at=None))
-
-    @retry_on_deadlock
-    def extend_run(self, token: str, seconds: float) -> bool:
-        """Keep the run for so long from now; False where it belongs to another one already."""
-        return bool(self.filter(run_token=token).update(run_until=from_now(seconds)))
-
-    @retry_on_deadlock
-    def request_run(self) -> bool:
-        """Ask the run at work to look once more before it ends; False where there is none."""
-        return bool(self.filter(run_until__gt=DbNow()).update(run_requested=True))
-
-    @retry_on_deadlock
-    def end_run(self, token: str) -> bool:
-        """End the run, unless it was asked to look once more: then it goes on, and False."""
-        mine = self.filter(run_token=token)
-        if mine.filter(run_requested=False).update(run_token="", run_until=None):
-            return True
-        return not mine.update(run_requested=False)
-
-    @retry_on_deadlock
-    def pause_run(self, token: str, seconds: float | None = None) -> None:
-        """End the run before its work is done; with seconds, a message goes on with it after them."""
-        resume_at = None if seconds is None else from_now(seconds)
-        ended = {"run_token": "", "run_until": None, "run_requested": False}
-        self.filter(run_token=token).update(**ended, resume_at=resume_at)
-
-    @retry_on_deadlock
-    def schedule_retry(self, seconds: float) -> bool:
-        """Return whether the caller publishes the message that tries what is blocked, so much later.
-
-        One message at a time: were every run that meets a block to publish one, a long block would
-        fill the queue. A message that is lost keeps the others back no longer than that.
-        """
-        free = Q(retry_at=None) | Q(retry_at__lte=DbNow())
-        return bool(self.filter(free).update(retry_at=from_now(seconds)))
-
-
-class Endpoint(models.Model):
+class Endpoint(RunLeaseColumns):
     """One group of endpoints of one shop; the top of this file tells what its columns are for."""
 
     id = models.BigAutoField(primary_key=True)
@@ -178,12 +129,6 @@ class Endpoint(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     confirmed_at = models.DateTimeField(null=True, blank=True)
-
-    run_token = models.CharField(max_length=32, default="", blank=True)
-    run_until = models.DateTimeField(null=True, blank=True)
-    run_requested = models.BooleanField(default=False)
-    resume_at = models.DateTimeField(null=True, blank=True)
-    retry_at = models.DateTimeField(null=True, blank=True)
 
     # Whether this process has passed the breaker and has no reason to ask it again.
     is_open = False

@@ -93,13 +93,19 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     unsent = Case(When(model="", then=Value("deleting")), default=Value("pending"))
 
     def begin_sending(self, rows: Sequence[SyncedProduct], seconds: float) -> list[SyncedProduct]:
-        """Mark products as being sent: from here on Neuroon may have them, nobody knows as what."""
+        """Mark products as being sent: from here on Neuroon may have them, nobody knows as what.
+
+        A product that was deleted since it was claimed is a delete now, and is not sent.
+        """
         sending = {"digest": "", "in_neuroon": True, "status": ProductStatus.SENDING}
-        return self._begin(rows, seconds, **sending)
+        return self.exclude(lane=Lane.DELETES)._begin(rows, seconds, **sending)
 
     def begin_deleting(self, rows: Sequence[SyncedProduct], seconds: float) -> list[SyncedProduct]:
-        """Mark products as being deleted: from here on nobody knows whether Neuroon has them."""
-        return self._begin(rows, seconds, digest="")
+        """Mark products as being deleted: from here on nobody knows whether Neuroon has them.
+
+        A product that came back since it was claimed is not deleted.
+        """
+        return self.filter(lane=Lane.DELETES)._begin(rows, seconds, digest="")
 
     @retry_on_deadlock
     def delete_confirmed(self, rows: Sequence[SyncedProduct]) -> None:

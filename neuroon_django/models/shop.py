@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.endpoint import Endpoint, Group
@@ -14,6 +16,9 @@ from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
 if TYPE_CHECKING:
     from neuroon_django.api.messages import Route
     from neuroon_django.conf import ShopConfig
+
+
+SUCCESS_REST = timedelta(seconds=10)  # between two notes of a success
 
 
 class FoldLockQuerySet(QuerySet["FoldLock"]):
@@ -138,6 +143,7 @@ class ShopState(models.Model):
         rows = list(Endpoint.objects.filter(shop=self))
         for row in rows:
             row.shop = self
+            row.is_open = row.blocked_until is None and not row.reason
         return {row.group: row for row in rows}
 
     def endpoint(self, group: str) -> Endpoint:
@@ -155,6 +161,13 @@ class ShopState(models.Model):
         """Remember the route by which a product was accepted."""
         self.route = route
         ShopState.objects.set(self.pk, route=route)
+
+    def note_success(self) -> None:
+        """Remember, every few seconds at most, that Neuroon accepted something."""
+        now = timezone.now()
+        if self.last_success_at is None or now - self.last_success_at > SUCCESS_REST:
+            self.last_success_at = now
+            ShopState.objects.set(self.pk, last_success_at=now)
 
     def pauses(self) -> list[Endpoint]:
         """Return the endpoints that are blocked for a reason."""

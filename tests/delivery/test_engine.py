@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from neuroon_django.delivery import engine, fold_all
+from neuroon_django.delivery import error_policy, fold_all
 from neuroon_django.delivery.building import BuildResult, build, render_rows
 from neuroon_django.models import Change, Lane, ProductOutcomes, SyncedProduct, delivery, endpoint
 from neuroon_django.models.delivery import DeliveryQuerySet
@@ -34,7 +34,7 @@ def quick(monkeypatch) -> None:
     """Backoffs and pauses of milliseconds."""
     for name, value in {"FIRST_BACKOFF": 0.01, "LONG_BACKOFF": 0.02, "MAX_BACKOFF": 0.05}.items():
         monkeypatch.setattr(endpoint, name, value)
-    monkeypatch.setattr(engine, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(error_policy, "FIRST_BACKOFF", 0.01)
 
 
 def claim(limit: int = 100, *, lane: Lane = Lane.LIVE, seconds: float = 60) -> list[SyncedProduct]:

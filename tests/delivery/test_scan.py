@@ -292,7 +292,7 @@ def test_a_page_costs_a_constant_number_of_statements(neuroon, flush, use_items,
     scan = Scan.due(current_shop(), asked=True)
     with CaptureQueriesContext(connection) as captured:
         scan.step()
-    assert len(captured) == 6
+    assert len(captured) == 7
 
 
 def test_law_17_on_again_the_next_run_scans_first(neuroon, flush, use_items, settings):

@@ -22,6 +22,7 @@ from neuroon_django.models.conversion import ConversionQuerySet
 from neuroon_django.models.delivery import DeliveryQuerySet
 from neuroon_django.models.endpoint import EndpointQuerySet
 from neuroon_django.models.product import SyncedProductQuerySet
+from neuroon_django.models.run_lease import RunLeaseQuerySet
 from neuroon_django.models.shop import FoldLockQuerySet, ShopStateQuerySet
 
 POINTS = {
@@ -31,14 +32,11 @@ POINTS = {
     DeliveryQuerySet: ("_begin", "claim", "release", "settle"),
     EndpointQuerySet: (
         "acquire_slot",
-        "begin_run",
         "block",
-        "end_run",
-        "extend_run",
         "half_open",
-        "pause_run",
         "resume",
     ),
+    RunLeaseQuerySet: ("begin_run", "end_run", "extend_run", "leave_it", "pause_run"),
     FoldLockQuerySet: ("hold",),
     ShopStateQuerySet: ("set",),
     SyncedProductQuerySet: ("delete_confirmed",),

@@ -1,0 +1,123 @@
+"""Which external id each product has, as the fold asks before anything is rendered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import DatabaseError, connections, transaction
+from django.db.models import QuerySet
+
+from neuroon_django.exceptions import InvalidValue
+from neuroon_django.feeds import cleaning
+from neuroon_django.feeds.context import payload_context
+from neuroon_django.feeds.keys import pks_of
+from neuroon_django.feeds.paths import Path, is_column, walk
+from neuroon_django.feeds.source import NOT_THE_SHOPS, Invalid, M, Source
+
+logger = logging.getLogger("neuroon_django")
+
+MAX_ID = 255
+MAX_FAILED_QUERIES = 30  # of the shop's code, before it is no single product's fault
+
+
+class NamedSource(Source[M]):
+    """A source whose objects have an external id."""
+
+    def external_id_of(self, product: M) -> str:
+        """Return the external id, or "" where it cannot be used; `render` tells the reason."""
+        try:
+            value = self.value("external_id", product)
+            return clean_external_id(value) if value is not None else ""
+        except (InvalidValue, ValueError):
+            return ""
+
+    def names(self, pks: Iterable[Any]) -> dict[str, str | None]:
+        """Return external ids by primary key as text, of those that exist for Neuroon.
+
+        "" where it has none that can be used, None where that cannot be said: it keeps what it has.
+        """
+        wanted = list(pks)
+        if not wanted:
+            return {}
+        with payload_context(self.shop):
+            try:
+                queryset = self.live_queryset().filter(pk__in=wanted)
+                column = self._in_sql(queryset, self.compiled["external_id"].path)
+                if column:
+                    pairs = queryset.values_list("pk", column)
+                    return {str(pk): _usable(value) for pk, value in pairs}
+            except NOT_THE_SHOPS:
+                raise
+            except Exception as error:
+                failed = type(error).__name__
+                logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
+            return self._names_by_code(wanted)
+
+    def _names_by_code(self, pks: list[Any]) -> dict[str, str | None]:
+        """Return the same by the shop's code, in a savepoint: a query of its own that fails would
+        end the fold's transaction. Where one does, halves are asked, until one stands alone."""
+        named: dict[str, str | None] = {}
+        todo, failures = [pks], 0
+        while todo:
+            some = todo.pop()
+            try:
+                with transaction.atomic(self.db_alias):
+                    named |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
+            except DatabaseError:
+                failures += 1
+                # The savepoint is gone, as a deadlock's victim's is; or it is no product's trouble.
+                lost = connections[self.db_alias].needs_rollback
+                if lost or failures > MAX_FAILED_QUERIES:
+                    raise
+                middle = len(some) // 2
+                if middle:
+                    todo += [some[middle:], some[:middle]]
+                else:
+                    named[str(some[0])] = None
+        return named
+
+    def _id_of(self, product: M | Invalid) -> str | None:
+        if isinstance(product, Invalid):
+            return None
+        try:
+            return _usable(self.compiled["external_id"].get(product))
+        except (DatabaseError, *NOT_THE_SHOPS):
+            raise
+        except Exception:
+            return None
+
+    def _in_sql(self, queryset: QuerySet[M], path: str) -> str:
+        """Return the same lookup for the database; "" where only Python can follow it."""
+        hops, rest = walk(self.model, path)
+        end = hops[-1].target if hops else self.model
+        if any(hop.to_many for hop in hops) or len(rest) != 1:
+            return ""
+        annotated = not hops and path in queryset.query.annotations
+        known = annotated or is_column(end, rest[0])
+        return "__".join([*(hop.query for hop in hops), *rest]) if known else ""
+
+    def dependents(self, path: Path, texts: Iterable[str], after: str, limit: int) -> list[Any]:
+        """Return keys of products along a path, in order, from after `after` on, given as text."""
+        pks = list(pks_of(path.target, texts).values())
+        rows = self.model._base_manager.using(self.db_alias)
+        found = rows.filter(**{f"{path.query}__pk__in": pks})
+        return list(self.after_cursor(found, after).values_list("pk", flat=True).distinct()[:limit])
+
+
+def clean_external_id(value: Any) -> str:
+    text = cleaning.text(value)
+    if len(text) > MAX_ID:
+        raise ValueError(f"longer than {MAX_ID} characters")
+    if text in (".", ".."):  # no address can name it: HTTP takes these for steps up
+        raise ValueError(f"{text!r} cannot stand in an address")
+    text.encode()  # a lone surrogate is a ValueError
+    return text
+
+
+def _usable(value: Any) -> str:
+    try:
+        return "" if value is None else clean_external_id(value)
+    except ValueError:
+        return ""
