@@ -1,7 +1,8 @@
 """The Celery tasks. They carry no data: each drains what is due, so a lost message loses nothing.
 
-A run is a guest in the shop's worker (law 9): it takes a slot for at most `BUDGET` seconds beyond the
-request it is in, then a message goes on with it; one run of a kind is at work in the whole system.
+A run is a guest in the shop's worker (law 9): it takes a slot of the worker's for five seconds at most
+beyond the request it is in, then a message goes on with it; one run of a kind is at work in the whole
+system.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from neuroon_django.delivery import (
 from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
 
-BUDGET = 5.0  # seconds in which a task begins requests
+BUDGET = 4.0  # seconds in which a task begins requests; it may sleep another one for its slot
 # A request takes up to `NEUROON_TIMEOUT`, which is 600 s at most, and what is in flight is settled.
 LIMITS: dict[str, Any] = {"soft_time_limit": 720, "time_limit": 780, "ignore_result": True}
 

@@ -27,6 +27,7 @@ logger = logging.getLogger("neuroon_django")
 
 EMPTY_LANE_REST = 0.5  # seconds that a lane found empty is left alone, unless something was folded
 BEAT = 60.0  # seconds within which beat wakes a worker anyway
+TIMER_PRECISION = 1.0  # seconds by which Celery's own timer may be late: shorter waits need none
 HAND_OVER_GRACE = 5.0  # seconds that others leave a run alone which a message is to go on with
 
 
@@ -104,7 +105,8 @@ class Engine:
         if not self.lease.is_held or self.foreground:
             return
         if time.monotonic() >= self.until:
-            self.countdown = endpoint.seconds_closed()
+            closed = endpoint.seconds_closed()
+            self.countdown = closed if closed > TIMER_PRECISION else 0.0
             self.lease.pause(self.countdown + HAND_OVER_GRACE)
             return
         blocked = map(self.shop.endpoint, self.statistics.stops)

@@ -10,7 +10,7 @@ from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 
 logger = logging.getLogger("neuroon_django")
 
-MAX_TASK_SLEEP = 5.0  # seconds that a task sleeps for its slot inside a worker
+MAX_TASK_SLEEP = 1.0  # seconds that a task sleeps for its slot inside a worker
 ASKED_TO_WAIT = "Neuroon asked to wait"
 
 
@@ -39,9 +39,7 @@ class Pacing:
 
     def _wait(self, group: str, *, force: bool, sits_out: bool, until: float) -> str:
         endpoint = self.shop.endpoint(group)
-        near = MAX_INLINE_WAIT
-        if not sits_out:
-            near = max(0.0, min(endpoint.slot, MAX_TASK_SLEEP, until - time.monotonic()))
+        near = MAX_INLINE_WAIT if sits_out else min(endpoint.slot, MAX_TASK_SLEEP)
         while (seconds := endpoint.acquire_slot(near=near, force=force)) is None:
             closed = endpoint.seconds_closed()
             waits = sits_out and (closed <= MAX_INLINE_WAIT or not endpoint.reason)

@@ -119,7 +119,7 @@ def test_law_09_a_run_out_of_time_leaves_the_work_to_one_message(neuroon, monkey
     monkeypatch.setattr(tasks, "BUDGET", 0.0)
     tasks.flush_products()
     assert sent_tasks == [("flush_products", 0.0)]
-    monkeypatch.setattr(tasks, "BUDGET", 5.0)
+    monkeypatch.setattr(tasks, "BUDGET", 4.0)
     tasks.flush_products()
     assert neuroon.requests == []
     tasks.flush_products(handed_over=True)
@@ -131,7 +131,7 @@ def test_law_09_a_lost_hand_over_is_found_by_the_next_wake_up(neuroon, monkeypat
     make_product("A")
     monkeypatch.setattr(tasks, "BUDGET", 0.0)
     tasks.flush_products()
-    monkeypatch.setattr(tasks, "BUDGET", 5.0)
+    monkeypatch.setattr(tasks, "BUDGET", 4.0)
     Endpoint.objects.update(resume_at=F("resume_at") - timedelta(minutes=1))
     tasks.flush_products()
     assert neuroon.products.keys() == {"A"}
