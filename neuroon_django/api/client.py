@@ -228,10 +228,10 @@ def _cause(error: BaseException) -> str:
     return messages.text_of(f"{type(reason).__name__}: {text}")
 
 
-def _retry_after(value: str | None, told: float | None) -> float | None:
-    """Seconds from now: the header's number or HTTP date, else what the body told."""
+def _retry_after(value: str | None, seconds: float | None) -> float | None:
+    """Seconds from now: the header's number or HTTP date, else what the body seconds."""
     if not value:
-        return told
+        return seconds
     try:
         return max(0.0, float(value))
     except ValueError:
@@ -239,6 +239,6 @@ def _retry_after(value: str | None, told: float | None) -> float | None:
     try:
         until = parsedate_to_datetime(value)
     except (ValueError, TypeError):
-        return told
+        return seconds
     until = until if until.tzinfo else until.replace(tzinfo=UTC)  # HTTP knows no other
     return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -222,6 +222,6 @@ def read_page(body: bytes) -> Page:
         for item in data["content"]
         if isinstance(item, dict) and item.get("externalId") not in (None, "")
     ]
-    told = {name: value for name, value in data.items() if value is not None}
-    page = {**told, "content": content, "items": len(data["content"])}
+    values = {name: value for name, value in data.items() if value is not None}
+    page = {**values, "content": content, "items": len(data["content"])}
     return msgspec.convert(page, Page, strict=False)

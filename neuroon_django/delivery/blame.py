@@ -15,7 +15,7 @@ from neuroon_django.delivery.channel import Request
 
 Q = TypeVar("Q", bound=Request[Any])
 
-MAX_SUSPECTS = 3  # rows refused alone before their common message is the configuration's
+MAX_PROVISIONAL = 3  # rows refused alone before their common message is the configuration's
 
 
 class Blame(Generic[Q]):
@@ -27,8 +27,8 @@ class Blame(Generic[Q]):
     def __init__(self, reject: Callable[[Q, str], None], give_back: Callable[[list[Q]], None]) -> None:
         self.reject = reject
         self.give_back = give_back
-        self.suspects: list[tuple[Q, str]] = []
-        self.messages: set[str] = set()  # of the suspects, without their names
+        self.provisional: list[tuple[Q, str]] = []
+        self.messages: set[str] = set()  # of the provisional, without their names
         self.configuration_works = False
 
     def refused_alone(self, request: Q, reason: str, name: str) -> bool:
@@ -36,11 +36,11 @@ class Blame(Generic[Q]):
 
         `name` is how the row is named in messages: they are compared without it.
         """
-        self.suspects.append((request, reason))
+        self.provisional.append((request, reason))
         self.messages.add(reason.replace(name, "…") if name else reason)
         if self.configuration_works or len(self.messages) > 1:
             self.accepted()
-        elif len(self.suspects) == MAX_SUSPECTS:
+        elif len(self.provisional) == MAX_PROVISIONAL:
             self.release()
             return True
         return False
@@ -48,13 +48,13 @@ class Blame(Generic[Q]):
     def accepted(self) -> None:
         """Note that the configuration works: provisional rejections become final."""
         self.configuration_works = True
-        suspects, self.suspects = self.suspects, []
+        provisional, self.provisional = self.provisional, []
         self.messages.clear()
-        for request, reason in reversed(suspects):
+        for request, reason in reversed(provisional):
             self.reject(request, reason)
 
     def release(self) -> None:
         """Give back the rows that were refused provisionally."""
-        suspects, self.suspects = self.suspects, []
+        provisional, self.provisional = self.provisional, []
         self.messages.clear()
-        self.give_back([request for request, _ in suspects])
+        self.give_back([request for request, _ in provisional])

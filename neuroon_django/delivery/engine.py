@@ -77,6 +77,8 @@ class Engine:
         if not self.lease.begin(wait_until=self.until if self.foreground else 0.0):
             return self.statistics
         try:
+            for channel in self.channels:
+                self.shop.endpoint(channel.group).trust_what_was_read()
             if self.foreground:
                 self.channels[0].table.reset_backoff(self.shop)
             while True:

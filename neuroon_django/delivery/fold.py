@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
 
 from django.db import transaction
 
@@ -24,6 +25,15 @@ from neuroon_django.models import (
     SyncedProduct,
 )
 from neuroon_django.models.sql import retry_on_deadlock
+
+
+class Folded(IntEnum):
+    """What a handful of changes came to; `SOME` says that another look is worth while."""
+
+    NOTHING = 0
+    ALL = 1
+    SOME = 2
+
 
 MAX_CHANGES = 1000  # change rows folded at once
 MAX_ORDER_CHANGES = 500
@@ -45,38 +55,37 @@ def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
     return _repeat(fold_orders, shop, until=min(time.monotonic() + seconds, until))
 
 
-def _repeat(step: Callable[[ShopState], bool], shop: ShopState, *, until: float) -> bool:
-    """Take steps until one finds nothing; return whether any found something."""
-    folded = False
-    while time.monotonic() < until and step(shop):
-        folded = True
+def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: float) -> bool:
+    """Fold handful by handful until all is folded; return whether anything was."""
+    result, folded = Folded.SOME, False
+    while result == Folded.SOME and time.monotonic() < until:
+        result = step(shop)
+        folded = folded or bool(result)
     return folded
 
 
 @retry_on_deadlock
-def fold(shop: ShopState) -> bool:
-    """Fold one handful of changes of products; return False where there are none."""
+def fold(shop: ShopState) -> Folded:
+    """Fold one handful of changes of products."""
     orders = [source.topic for source in registry.orders(shop.config)]
     changes = list(Change.objects.exclude(model__in=orders).order_by("pk")[:MAX_CHANGES])
     if not changes:
-        return False
+        return Folded.NOTHING
     labels = {change.model for change in changes}
     related = {label for label in labels if registry.dependents(label, shop.config)}
     simple = [change for change in changes if change.model not in related]
-    if simple:
-        _fold_objects(shop, simple)
-    else:
-        _fold_related(shop, changes)
-    return True
+    recorded = _fold_objects(shop, simple) if simple else _fold_related(shop, changes)
+    all_folded = not recorded and simple == changes and len(changes) < MAX_CHANGES
+    return Folded.ALL if all_folded else Folded.SOME
 
 
 @retry_on_deadlock
-def fold_orders(shop: ShopState) -> bool:
-    """Fold one handful of changes of orders; return False where there are none."""
+def fold_orders(shop: ShopState) -> Folded:
+    """Fold one handful of changes of orders."""
     sources = {source.topic: source for source in registry.orders(shop.config)}
     changes = list(Change.objects.filter(model__in=sources).order_by("pk")[:MAX_ORDER_CHANGES])
     if not changes:
-        return False
+        return Folded.NOTHING
     orders: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
         source = sources[change.model]
@@ -88,13 +97,14 @@ def fold_orders(shop: ShopState) -> bool:
             Conversion.objects.record_orders(shop, orders)
         else:
             transaction.set_rollback(True, using=Change.objects.db)
-    return True
+    return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
 
 
-def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> None:
+def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> bool:
     """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
-    Objects of a model that has no feed (any more) do not exist for Neuroon.
+    Objects of a model that has no feed (any more) do not exist for Neuroon. Returns whether objects
+    were recorded that have to be folded again.
     """
     names: dict[str, str | None] = {}
     asked = dict.fromkeys(texts)
@@ -107,18 +117,22 @@ def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> Non
     gone = asked.keys() - names.keys()
     again = SyncedProduct.objects.assign(shop, Assignment(label, names, gone), lane)
     Change.objects.append(again)
+    return bool(again)
 
 
-def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> None:
-    """Fold changes that name the products themselves."""
+def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> bool:
+    """Fold changes that name the products themselves; return whether there is more to fold now."""
+    recorded = False
     with transaction.atomic(Change.objects.db):
-        if _take(shop, changes):
-            for label in dict.fromkeys(change.model for change in changes):
-                pks = dict.fromkeys(c.object_pk for c in changes if c.model == label)
-                assign(shop, label, pks, Lane.LIVE)
+        if not _take(shop, changes):
+            return True
+        for label in dict.fromkeys(change.model for change in changes):
+            pks = dict.fromkeys(c.object_pk for c in changes if c.model == label)
+            recorded = assign(shop, label, pks, Lane.LIVE) or recorded
+    return recorded
 
 
-def _fold_related(shop: ShopState, changes: Sequence[Change]) -> None:
+def _fold_related(shop: ShopState, changes: Sequence[Change]) -> bool:
     """Fold changes of one model that products depend on, one page of these products.
 
     The page's end is written on the change rows, so a worker that dies here loses nothing and the
@@ -129,12 +143,13 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> None:
     pks = list(dict.fromkeys(change.object_pk for change in group))
     with transaction.atomic(Change.objects.db):
         if not _take(shop, group):
-            return
+            return True
         if not after and registry.product_source(label, shop.config):
             assign(shop, label, pks, Lane.LIVE)
         following = _assign_dependents(shop, label, pks, after)
         if following:
             Change.objects.append([(label, pk) for pk in pks], after=following)
+    return True
 
 
 def _take(shop: ShopState, changes: Sequence[Change]) -> bool:

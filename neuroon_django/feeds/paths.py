@@ -76,8 +76,8 @@ class Hop:
     @property
     def through_column(self) -> Any:
         """The foreign key by which a row of that table points to this side; None if it has none."""
-        told = "m2m_reverse_field_name" if self.field.auto_created else "m2m_field_name"
-        name = getattr(self.relation.field, told, None)  # django-taggit's tables have no such key
+        method = "m2m_reverse_field_name" if self.field.auto_created else "m2m_field_name"
+        name = getattr(self.relation.field, method, None)  # django-taggit's tables have no such key
         return self.relation.through._meta.get_field(name()) if name else None
 
 

@@ -173,6 +173,10 @@ class Endpoint(RunLeaseColumns):
         wait: float = (next_slot_at - now).total_seconds() - self.slot
         return max(0.0, wait)
 
+    def trust_what_was_read(self) -> None:
+        """Take the row as it was read for what it is now, as a run may that has just begun."""
+        self.is_open = self.blocked_until is None and not self.reason
+
     def seconds_closed(self) -> float:
         """Return how long no request may leave, by the database's clock."""
         columns = ("blocked_until", "next_slot_at", "now", "reason", "failures", "status")

@@ -143,7 +143,6 @@ class ShopState(models.Model):
         rows = list(Endpoint.objects.filter(shop=self))
         for row in rows:
             row.shop = self
-            row.is_open = row.blocked_until is None and not row.reason
         return {row.group: row for row in rows}
 
     def endpoint(self, group: str) -> Endpoint:
