@@ -98,7 +98,7 @@ def quantity(value: Any) -> int:
 def number(value: Any) -> Decimal:
     """A finite number, exactly as it would be printed."""
     try:
-        exact = Decimal(text(value))
+        exact = value if type(value) is Decimal else Decimal(text(value))
     except InvalidOperation:
         raise ValueError(f"{text(value)[:50]!r} is not a number") from None
     if not exact.is_finite() or exact.copy_abs() >= MAX_MONEY:
