@@ -29,10 +29,10 @@ __all__ = [
 
 
 def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
-    """Look at it again: a product, an order, or anything that products hang on.
+    """Record that something changed: a product, an order, or anything that products depend on.
 
-    Takes an object, several, or a queryset, which costs one statement whatever its size. For writes
-    that send no signal, such as `update()` and `bulk_create`.
+    Takes an object, several, or a queryset, which costs one statement whatever its size. It is for
+    writes that send no signal, such as `update()` and `bulk_create`.
     """
     from neuroon_django.recording import record
 
@@ -42,7 +42,7 @@ def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
 def attribute_order(order: Model, clicks: Any) -> None:
     """Tie a shopper's clicks to an order: a request, the cookie's text, or `{externalId: searchLogId}`.
 
-    For checkouts that `ClickAttributionMiddleware` does not see (`API.md`, "Conversions").
+    It is for checkouts that `ClickAttributionMiddleware` does not see (`API.md`, "Conversions").
     """
     from neuroon_django.recording import record
 
@@ -50,21 +50,24 @@ def attribute_order(order: Model, clicks: Any) -> None:
 
 
 def muted() -> AbstractContextManager[None]:
-    """Record no changes in this thread and task; nestable. For imports: `mark_changed` afterwards."""
+    """Record no changes in this thread and task, as during an import; call `mark_changed` after it."""
     from neuroon_django.recording import record
 
     return record.muted()
 
 
 def get_widget_token() -> str:
-    """The widget token for a page, "" where there is none; waits at most `NEUROON_WIDGET_TIMEOUT`."""
+    """Return the widget token for a page, "" where there is none.
+
+    It waits for `NEUROON_WIDGET_TIMEOUT` seconds at most, once per process and failure.
+    """
     from neuroon_django import widget
 
     return widget.get_token()
 
 
 async def aget_widget_token() -> str:
-    """`get_widget_token` for async code."""
+    """Return the same for async code, without holding the event loop up."""
     from neuroon_django import widget
 
     return await widget.aget_token()
