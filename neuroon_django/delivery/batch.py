@@ -41,7 +41,9 @@ class ProductBatch(Request[SyncedProduct]):
     def part(self, rows: Sequence[SyncedProduct], route: messages.Route | None = None) -> ProductBatch:
         """Return the same for some of the rows, or by another route."""
         rendered = [self.rendered[row.pk] for row in rows]
-        return ProductBatch(self.channel, rows, rendered, route or self.route)
+        part = ProductBatch(self.channel, rows, rendered, route or self.route)
+        part.is_part = True
+        return part
 
     def halves(self) -> list[ProductBatch]:
         middle = (len(self.rows) + 1) // 2

@@ -38,6 +38,7 @@ class Request(ABC, Generic[R]):
         self.channel = channel
         self.rows = list(rows)
         self.leave_by = float("inf")
+        self.is_part = False  # of a request that was refused
 
     def send(self, client: Client) -> Any:
         """Make the request, in a thread that only talks HTTP; return what the client read."""
@@ -136,6 +137,8 @@ class Channel(ABC, Generic[R]):
 
     def close(self, *, finished: bool) -> None:
         """Give back what was claimed and not sent; `finished` says that nothing is left to do."""
-        unsent = [*self.building, *(row for request in self.ready for row in request.rows)]
-        self.table.release(unsent)
+        parts = [row for request in self.ready if request.is_part for row in request.rows]
+        whole = [row for request in self.ready if not request.is_part for row in request.rows]
+        self.table.release([*self.building, *whole])
+        self.retry(parts, 0)  # they count as tried, so that fewer of them are claimed at once
         self.ready.clear()

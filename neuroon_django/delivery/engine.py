@@ -106,10 +106,11 @@ class Engine:
         endpoint = self.lease.endpoint
         if not self.lease.is_held or self.foreground:
             return
-        if time.monotonic() >= self.until:
+        if endpoint.group not in self.statistics.stops and time.monotonic() >= self.until:
             closed = endpoint.seconds_closed()
-            self.countdown = closed if closed > TIMER_PRECISION else 0.0
-            self.lease.pause(self.countdown + HAND_OVER_GRACE)
+            if closed < BEAT:
+                self.countdown = closed if closed > TIMER_PRECISION else 0.0
+                self.lease.pause(self.countdown + HAND_OVER_GRACE)
             return
         blocked = map(self.shop.endpoint, self.statistics.stops)
         seconds = min(max(1.0, other.seconds_closed()) for other in blocked)
@@ -121,6 +122,7 @@ class Engine:
     def _drain(self) -> None:
         """Send until nothing is due; settle what is in flight, and give back what was not sent."""
         with ThreadPoolExecutor(self.shop.config.IN_FLIGHT, thread_name_prefix="neuroon") as pool:
+            finished = False
             try:
                 while True:
                     while len(self.in_flight) < self._capacity() and (request := self._next()):
@@ -128,10 +130,13 @@ class Engine:
                     if not self.in_flight:
                         break
                     self._collect()
+                finished = not self.cut_short
             finally:
-                while self.in_flight:
-                    self._collect()
-                self._close()
+                try:
+                    while self.in_flight:
+                        self._collect()
+                finally:
+                    self._close(finished=finished)
 
     def _capacity(self) -> int:
         """Return how many requests may be in flight."""
@@ -199,8 +204,7 @@ class Engine:
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
 
-    def _close(self) -> None:
-        finished = not self.cut_short
+    def _close(self, *, finished: bool) -> None:
         for channel in self.channels:
             channel.close(finished=finished)
         done = self.statistics

@@ -169,7 +169,8 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         read = {known[pk].pk: known[pk].revision for pk in names if pk in known}
         as_read = CaseByPk(self.model._meta.get_field("revision"), read)
         idle = self.filter(RawIn("pk", read), lease="", due_at__isnull=True, revision=as_read)
-        counted = {"revision": F("revision") + 1, "claimed_revision": F("revision") + 1}
+        # In this order: MariaDB reads a column that the same UPDATE has set as it is set.
+        counted = {"claimed_revision": F("revision") + 1, "revision": F("revision") + 1}
         status = {"status": self.model.Status.PENDING, "lane": Lane.BACKFILL}
         if read:
             idle.update(**lease, **counted, **status, waiting_since=DbNow())

@@ -75,12 +75,12 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
 
     def retry(self, row: SyncedProduct, reason: str = "") -> None:
         """It is tried again after the delay; without a reason it keeps its last one."""
-        if not reason:
-            self._add(row, retry=True)
-            return
         deleting = row.lane == Lane.DELETES
         status = ProductStatus.DELETING if deleting else ProductStatus.PENDING
-        self._add(row, retry=True, status=status, last_error=reason)
+        if reason:
+            self._add(row, retry=True, status=status, last_error=reason)
+        else:
+            self._add(row, retry=True, status=status)
 
     def retry_by_remote_id(self, row: SyncedProduct, remote_id: str) -> None:
         """It is deleted again, by the id that Neuroon's list shows for it."""

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -16,7 +16,7 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, fold_all, product_run
 from neuroon_django.delivery import scan as scanning
 from neuroon_django.delivery.scan import RUN_GAP
-from neuroon_django.models import Change, Lane, ShopState, SyncedProduct
+from neuroon_django.models import Change, Endpoint, Lane, ShopState, SyncedProduct
 from tests.factories import another_shop, current_shop
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Gadget, Item, Maker, Voucher
@@ -318,3 +318,37 @@ def test_law_17_a_shop_that_was_unattended_is_scanned(neuroon, flush, use_items)
     ShopState.objects.update(run_at=F("run_at") - timedelta(seconds=RUN_GAP + 1))
     flush()
     assert neuroon.products.keys() == {"A"}
+
+
+def test_law_04_what_a_scan_claims_has_seen_the_revision_that_it_makes(neuroon, flush, use_items):
+    """MariaDB sets columns one after the other: a later change must be newer than the claim."""
+    use_items()
+    item = Item.objects.create(code="A", title="A")
+    flush()
+    row = SyncedProduct.objects.get()
+    pk = str(item.pk)
+    with transaction.atomic():
+        [claimed] = SyncedProduct.objects.claim_scanned(
+            current_shop(), "shop.item", {pk: "A"}, {pk: row}, 60
+        )
+    assert (claimed.revision, claimed.claimed_revision) == (row.revision + 1, row.revision + 1)
+
+
+def test_law_08_halves_come_to_an_end_where_a_run_ends_in_their_middle(neuroon, flush, use_items):
+    """What was refused together is claimed in smaller batches by the runs that follow."""
+    use_items()
+    flush()
+    neuroon.error_style = "reject"
+    neuroon.reject = {"C000": "no"}
+    fill(16)
+    mark_changed(Item.objects.all())
+    for _ in range(12):
+        shop = current_shop()
+        with Client(**shop.config.client_options()) as client:
+            run = product_run(shop, client)
+            run.on_progress = lambda done, run=run: setattr(
+                run, "until", 0.0 if done.requests > 2 else run.until
+            )
+            run.run()
+        Endpoint.objects.update(resume_at=None)
+    assert len(neuroon.products) == 15
