@@ -47,11 +47,12 @@ def kept_labels(shop: ShopState, present: Mapping[str, int], *, forced: bool) ->
     everything is believed.
     """
     absent = SyncedProduct.objects.of(shop).filter(absent=True).count_by_model()
-    warnings = {
-        label: f"{gone:,} of {present.get(label, 0):,} products of {label} seem to be gone; none was taken out"
-        for label, gone in absent.items()
-        if not forced and _is_too_much(gone, present.get(label, 0))
-    }
+    warnings: dict[str, str] = {}
+    for label, gone in absent.items():
+        before = present.get(label, 0)
+        if not forced and _is_too_much(gone, before):
+            seem = f"{gone:,} of {before:,} products of {label} seem to be gone"
+            warnings[label] = f"{seem}; none was taken out"
     text = "; ".join(warnings.values())
     if any(label not in shop.scan_warning for label in warnings):
         logger.error("scan_kept shop=%s reason=%s", shop.config.alias, text)

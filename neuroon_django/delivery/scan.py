@@ -75,6 +75,7 @@ class Scan:
         self.lease_seconds = lease_seconds
         self.handed: deque[tuple[SyncedProduct, Rendered]] = deque()
         self.seen = 0
+        self.failed = ""  # the label of the first feed that could not be read
         self.over = False
 
     @classmethod
@@ -121,11 +122,6 @@ class Scan:
         return Position.read(self.shop.scan_cursor) if self.shop.scan_cursor else Position()
 
     @property
-    def failed(self) -> str:
-        """Return the label of the first feed that could not be read, "" where there is none."""
-        return self.position.failed
-
-    @property
     def has_more(self) -> bool:
         """Return whether there is more to send or to look at."""
         return bool(self.handed or (self.shop.scan_cursor and not self.over))
@@ -147,7 +143,7 @@ class Scan:
         at = self.position
         following = walks[at.walk](at)
         if following is None and at.failed:
-            self.over = True
+            self.over, self.failed = True, at.failed
             again = at._replace(walk=SHOP, label=at.failed, after="", failed="")
             again = again._replace(failures=at.failures + 1, kept=())
             self._move(again, retry_in=backoff(at.failures, LONG_BACKOFF))
