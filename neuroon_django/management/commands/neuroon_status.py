@@ -10,12 +10,14 @@ from django.utils import translation
 
 from neuroon_django.conf import conf
 from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.models import Conversion, ShopState, SyncedProduct, TokenMethod
 from neuroon_django.operations.health import MAX_AGE, Health, health_of, pause_problems
 from neuroon_django.operations.status import Status
 from neuroon_django.operations.wording import duration
 
 Row = tuple[str, object]
+
+METHODS: dict[str, str] = {TokenMethod.ISSUE: "issued by Neuroon", TokenMethod.SIGN: "signed here"}
 
 
 class Command(NeuroonCommand):
@@ -92,7 +94,7 @@ def _facts(status: Status) -> list[Row]:
         ("Last scan", _moment(shop.scanned_at)),
         ("Verified domain", shop.verified_domain or "—"),
         ("Route", shop.route or "—"),
-        ("Widget token", f"{duration(age)} old" if age is not None else "—"),
+        ("Widget token", "—" if age is None else f"{duration(age)} old, {METHODS[shop.token_method]}"),
     ]
 
 
