@@ -17,8 +17,6 @@ from neuroon_django.operations.wording import duration
 
 Row = tuple[str, object]
 
-METHODS: dict[str, str] = {TokenMethod.ISSUE: "issued by Neuroon", TokenMethod.SIGN: "signed here"}
-
 
 class Command(NeuroonCommand):
     """Prints the facts, and as its error what is wrong with them."""
@@ -94,8 +92,12 @@ def _facts(status: Status) -> list[Row]:
         ("Last scan", _moment(shop.scanned_at)),
         ("Verified domain", shop.verified_domain or "—"),
         ("Route", shop.route or "—"),
-        ("Widget token", "—" if age is None else f"{duration(age)} old, {METHODS[shop.token_method]}"),
+        ("Widget token", f"{duration(age)} old, {_token_method(shop)}" if age is not None else "—"),
     ]
+
+
+def _token_method(shop: ShopState) -> str:
+    return "signed here" if shop.token_method == TokenMethod.SIGN else "issued by Neuroon"
 
 
 def _moment(moment: datetime | None) -> str:
