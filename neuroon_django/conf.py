@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from neuroon_django import rules
+from neuroon_django import environment, rules
 from neuroon_django.api.messages import MAX_BATCH
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.rules import (
@@ -132,6 +132,9 @@ class ShopConfig:
     )
     TIMEOUT = Setting(60, clean=float, rule=number(0.1, 600), hint="60, in seconds, from 0.1 to 600")
     USER_AGENT = Setting(_user_agent, clean=str, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
+    WIDGET_TOKEN = Setting(
+        "auto", clean=str, rule=one_of("auto", "issue", "sign"), hint='"auto", "issue" or "sign"'
+    )
     WIDGET_URL = Setting(
         "https://cdn.neuroon.ai/widget.js",
         clean=str,
@@ -147,9 +150,14 @@ class ShopConfig:
     )
 
     @property
+    def is_silent(self) -> bool:
+        """Whether tests run here that did not say where Neuroon is: nothing may leave."""
+        return environment.runs_tests() and not environment.is_turned_on(self.API_URL)
+
+    @property
     def can_send(self) -> bool:
-        """Whether requests may be made at all: switched on, with a shop id and a key."""
-        return conf.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY)
+        """Whether requests may be made at all: switched on, with a shop id and a key, not silent."""
+        return conf.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY) and not self.is_silent
 
     @property
     def integrity(self) -> str:

@@ -18,6 +18,10 @@ class InvalidValue(NeuroonError):
     """A product or an order cannot be sent; the message is the reason that its row shows."""
 
 
+class NoProductList(NeuroonError):
+    """Neuroon shows no list of its products at this address, so nothing can be compared with it."""
+
+
 class ApiError(NeuroonError):
     """A request did not succeed: the base class of the errors that the client raises.
 

@@ -21,7 +21,7 @@ RETRY_AFTER = 30  # seconds
 @never_cache
 @require_GET
 def widget_token(request: HttpRequest) -> JsonResponse:
-    """Return `{"token": "…"}` as JSON, or 503 with `Retry-After` (seconds) where there is no token."""
+    """Return the token as `{"token": "…"}`, or a 503 with `Retry-After` where there is none."""
     token = widget.get_token()
     if token:
         return JsonResponse({"token": token})

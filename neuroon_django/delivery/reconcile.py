@@ -1,4 +1,4 @@
-"""Reconcile: compare Neuroon's own list with the shop, and mend what differs.
+"""Reconcile: compare Neuroon's own list with the shop, and repair what differs.
 
 The list is read page by page, and may shift while it is read: what seems lost is looked for in a
 second reading before it is believed, and what Neuroon alone seems to have is looked up again in the
@@ -22,12 +22,13 @@ from neuroon_django.api.retry import call_with_retries
 from neuroon_django.delivery.building import build, render_rows
 from neuroon_django.delivery.fold import fold_all
 from neuroon_django.delivery.scan import Scan
-from neuroon_django.exceptions import NeuroonError
+from neuroon_django.exceptions import ApiError, NeuroonError, NoProductList
 from neuroon_django.feeds import registry
 from neuroon_django.models import FoldLock, Group, ProductStatus, ShopState, SyncedProduct
 from neuroon_django.models.assignment import key_of
 
 CHUNK = 500
+NO_ENDPOINT = (404, 405)  # statuses of a path, or a method of it, that does not exist
 
 T = TypeVar("T")
 
@@ -140,9 +141,7 @@ class Reconciliation:
         """The list, at the pace that the limit allows."""
         number, seen = 0, 0
         while True:
-            page = call_with_retries(
-                partial(self.client.list_products, number), self.shop.config.TIMEOUT
-            )
+            page = self._page(number)
             seen += len(page.content)
             self.on_page(seen, page.total_elements)
             yield page.content
@@ -150,6 +149,18 @@ class Reconciliation:
             if not page.items or number >= page.total_pages:
                 return
             time.sleep(self.shop.endpoint(Group.PRODUCTS).slot)
+
+    def _page(self, number: int) -> messages.Page:
+        """Return one page of the list; raise `NoProductList` where Neuroon has no such endpoint."""
+        reason = ""
+        try:
+            ask = partial(self.client.list_products, number)
+            return call_with_retries(ask, self.shop.config.TIMEOUT)
+        except ApiError as error:
+            if error.status not in NO_ENDPOINT:
+                raise
+            reason = str(error)
+        raise NoProductList(f"Neuroon cannot list its products here, so nothing was compared: {reason}")
 
     def _compare_page(self, page: Sequence[messages.ListedProduct]) -> None:
         items = {key_of(item.external_id): item for item in page}

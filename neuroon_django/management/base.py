@@ -11,7 +11,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
 from neuroon_django.conf import conf
-from neuroon_django.exceptions import NeuroonError
+from neuroon_django.exceptions import NeuroonError, NoProductList
 from neuroon_django.feeds import registry
 from neuroon_django.operations.health import wrong_settings
 
@@ -37,6 +37,8 @@ class NeuroonCommand(BaseCommand):
         except DatabaseError as error:
             cause = " ".join(str(error).split())
             reason = f"The database reports: {cause}. If it is not migrated, run: manage.py migrate"
+        except NoProductList as error:
+            reason = str(error)
         except NeuroonError as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except KeyboardInterrupt:

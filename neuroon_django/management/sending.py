@@ -11,6 +11,7 @@ from neuroon_django.delivery import Scan
 from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.models import ShopState
+from neuroon_django.operations.steps import SILENT
 from neuroon_django.operations.syncing import Sync
 
 
@@ -54,5 +55,7 @@ class SendingCommand(NeuroonCommand):
         print_table(self.stdout, rows)
 
     def client(self, shop: ShopState) -> Client:
-        """Return a client for the shop's requests."""
+        """Return a client for the shop's requests; tests that did not ask for any are refused."""
+        if shop.config.is_silent:
+            self.refuse(SILENT)
         return Client(**shop.config.client_options())

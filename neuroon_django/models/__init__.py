@@ -11,7 +11,7 @@ from neuroon_django.models.conversion import Conversion, ConversionOutcomes, Con
 from neuroon_django.models.delivery import Delivery, Lane
 from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.product import ProductOutcomes, ProductStatus, SyncedProduct
-from neuroon_django.models.shop import FoldLock, ShopState
+from neuroon_django.models.shop import FoldLock, ShopState, TokenMethod
 
 __all__ = [
     "Assignment",
@@ -28,5 +28,6 @@ __all__ = [
     "ProductStatus",
     "ShopState",
     "SyncedProduct",
+    "TokenMethod",
     "unseen",
 ]

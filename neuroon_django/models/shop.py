@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 
 SUCCESS_REST = timedelta(seconds=10)  # between two notes of a success
+
+
+class TokenMethod(models.TextChoices):
+    """How a widget token came about; `NEUROON_WIDGET_TOKEN` may fix it."""
+
+    ISSUE = "issue"
+    SIGN = "sign"
 
 
 class FoldLockQuerySet(QuerySet["FoldLock"]):
@@ -117,7 +125,8 @@ class ShopState(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
     token_issued_at = models.DateTimeField(null=True, blank=True)
-    token_key = models.CharField(max_length=16, default="", blank=True)
+    token_key = models.CharField(max_length=16, default="", blank=True)  # the API key's fingerprint
+    token_method = models.CharField(max_length=10, choices=TokenMethod.choices, default="", blank=True)
 
     config: ShopConfig  # set by `for_config`
     _endpoints: dict[str, Endpoint] | None = None
@@ -167,6 +176,14 @@ class ShopState(models.Model):
         """Remember the route by which a product was accepted."""
         self.route = route
         ShopState.objects.set(self.pk, route=route)
+
+    def token_replaced(self, text: str, now: float, method: TokenMethod) -> None:
+        """Store a widget token of the present key that is good from `now` (POSIX seconds) on."""
+        self.token, self.token_method = text, method
+        self.token_issued_at = datetime.fromtimestamp(now, tz=UTC if settings.USE_TZ else None)
+        self.token_key = self.config.key_fingerprint
+        columns = ("token", "token_method", "token_issued_at", "token_key")
+        ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
 
     def note_success(self) -> None:
         """Remember, every few seconds at most, that Neuroon accepted something."""

@@ -23,7 +23,7 @@ from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 from neuroon_django.operations.cures import cure_for
 from neuroon_django.operations.rejections import Rejections, rejections_of
 from neuroon_django.operations.wording import clock_time
-from neuroon_django.widget.token import SERVE_UNTIL
+from neuroon_django.widget.token import SERVE_UNTIL, stored
 
 ERRORS = 10  # errors that are listed, the most frequent ones
 
@@ -94,6 +94,7 @@ class Status:
             "last_success_at": shop.last_success_at,
             "scanned_at": shop.scanned_at,
             "token_seconds": round(token_age.total_seconds()) if token_age is not None else None,
+            "token_method": shop.token_method,
             "pauses": [pause.as_json() for pause in self.pauses],
             "waits": [wait.as_json() for wait in self.waits],
             "errors": [{"text": text, "count": n} for text, n in self.errors],
@@ -148,11 +149,9 @@ def resume(shop: ShopState, *groups: str) -> int:
 
 
 def token_age(shop: ShopState) -> timedelta | None:
-    """Return the widget token's age; None where there is none of the present key."""
-    issued = shop.token_issued_at
-    if not shop.token or issued is None or shop.token_key != shop.config.key_fingerprint:
-        return None
-    return timezone.now() - issued
+    """Return the widget token's age; None where there is none of the present key and setting."""
+    token = stored(shop)
+    return timedelta(seconds=token.age) if token else None
 
 
 def is_servable(age: timedelta | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from neuroon_django.delivery import (
     preview_products,
     product_run,
 )
+from neuroon_django.exceptions import NoProductList
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ProductStatus, ShopState, SyncedProduct
 from neuroon_django.operations.rejections import Rejections, rejections_of
@@ -157,9 +159,13 @@ def forget_sent(shop: ShopState) -> None:
 
 
 def remove_everything(shop: ShopState, client: Client) -> None:
-    """Queue a delete for every product at Neuroon, whoever has sent it."""
+    """Queue a delete for every product at Neuroon, whoever has sent it.
+
+    Where Neuroon cannot list its products, those that were sent from here are deleted.
+    """
     fold_all(shop)
     SyncedProduct.objects.of(shop).enqueue_delete()
     reconciliation = Reconciliation(shop, client)
-    for listed in list(reconciliation.listed()):
-        reconciliation.create_tombstones(listed)
+    with suppress(NoProductList):
+        for listed in list(reconciliation.listed()):
+            reconciliation.create_tombstones(listed)

@@ -18,7 +18,7 @@ from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
 from neuroon_django.conf import ascii_address, conf
 from neuroon_django.exceptions import ApiError
-from neuroon_django.models import Group, ShopState
+from neuroon_django.models import Group, ShopState, TokenMethod
 from neuroon_django.operations.cures import advice
 from neuroon_django.operations.feed_trials import try_feeds
 from neuroon_django.operations.status import is_servable, resume, token_age, waits_of
@@ -169,19 +169,27 @@ class Verification:
         ShopState.objects.set(self.shop.pk, **values)
 
     def _token(self) -> Step:
-        """Return the widget token's age; where all went well so far, one is issued if it is due."""
+        """Return the widget token's age; where all went well so far, it is replaced if it is due."""
         if not self.check and self.passed:
             resume(self.shop, Group.TOKEN)
             widget.refresh_token()
         self.shop.refresh_from_db()
         age = token_age(self.shop)
         if age is not None and is_servable(age):
-            minutes = int(age.total_seconds() // 60)
-            return Step("token", "ok", f"issued {count(minutes, 'minute')} ago")
+            text = f"{self._token_method()} {count(int(age.total_seconds() // 60), 'minute')} ago"
+            return Step("token", "ok", text, details={"method": self.shop.token_method})
         if self.check:
             return Step("token", "warning", "none was issued yet")
         text = self.shop.endpoint(Group.TOKEN).reason or "none was issued"
         return Step("token", "failed", text, "Correct the steps above, then run this again.")
+
+    def _token_method(self) -> str:
+        """Return how the token came about; where it was signed, also why."""
+        if self.shop.token_method != TokenMethod.SIGN:
+            return "issued"
+        if conf.WIDGET_TOKEN == TokenMethod.SIGN:
+            return "signed here, as NEUROON_WIDGET_TOKEN says,"
+        return "signed here, since this Neuroon issues none,"
 
     def _waits(self) -> Iterator[Step]:
         """Yield a warning for each `Retry-After` that has not passed yet."""

@@ -1,6 +1,6 @@
 """For the shop's own tests: a local Neuroon, and assertions about feeds and what was recorded.
 
-Importable without settings; the functions import what they need when they are called.
+It can be imported without settings; the functions import what they need when they are called.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ __all__ = ["Sandbox", "assert_feed_queries", "neuroon_outbox"]
 
 
 def neuroon_outbox() -> AbstractContextManager[Outbox]:
-    """Turn the app on, send nothing, and tell what the block's changes would send.
+    """Return a context manager that sends nothing and yields what the block's changes would send.
 
-    `outbox.products` are payloads by external id, `outbox.rejected` reasons and `outbox.unlisted`
-    what is not to be in Neuroon, by external id or, where there is none, `label pk`;
-    `outbox.changes` are the (model label, primary key as text) that were recorded.
+    The app is switched on in the block. Each attribute of the outbox is built when it is read:
+
+    - `products`: payloads by external id, `{"A": {"externalId": "A", "price": Decimal("10.00"), …}}`
+    - `conversions`: reports of paid orders that a search led to, by order id
+    - `rejected`: reasons why a product or an order would be kept back, by its id
+    - `unlisted`: what is not to be in Neuroon, by external id
+    - `changes`: (model label, primary key as text) of all that was recorded, in order
+
+    What has no id of its own is named `label pk`. Use it with `with`, in a TestCase with
+    `self.enterContext(neuroon_outbox())`, or as the fixture of `neuroon_django.testing.fixtures`.
     """
     from neuroon_django.testing.outbox import recorded
 
@@ -32,8 +39,8 @@ def neuroon_outbox() -> AbstractContextManager[Outbox]:
 def assert_feed_queries(feed: type[Feed[Any]], n: int) -> None:
     """Fail unless all products (at most 100) are built in exactly `n` queries, the load included.
 
-    It takes at least two products in the database, as different from each other as the shop's are:
-    a query that a method makes for each of them shows.
+    There have to be two products or more in the database, as different from each other as the shop's
+    are: then a query that a method makes for each of them shows.
     """
     from neuroon_django.testing.queries import assert_queries
 

@@ -1,4 +1,4 @@
-"""Proof that a feed's methods make no query per product (law 11)."""
+"""The count of a feed's queries, which shows methods that make one per product (law 11)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neuroon_django.feeds import Feed, ProductSource, registry
 
 
 def assert_queries(feed: type[Feed[Any]], n: int) -> None:
-    """Build every product of the feed, as a worker builds a batch, and count."""
+    """Fail unless every product of the feed is built in `n` queries, as a worker builds a batch."""
     registered = [source for source in registry.products() if type(source.feed) is feed]
     if not registered:
         raise AssertionError(f"{feed.__name__} is not registered, or is not a ProductFeed")

@@ -1,6 +1,7 @@
 """The widget's token: memory, cache, `ShopState`, and one issuer for all processes (law 14).
 
-`pages` is what a page asks, `token` what lies behind it and what beat asks.
+`pages` is what a page asks, `token` is what stands behind it and what beat asks, and `issuing` says
+how a new one comes about.
 """
 
 from __future__ import annotations
@@ -14,5 +15,5 @@ __all__ = ["aget_token", "get_token", "refresh_token"]
 
 
 async def aget_token() -> str:
-    """`get_token` for async code."""
+    """Return what `get_token` returns, without holding an event loop up."""
     return await sync_to_async(get_token, thread_sensitive=False)()

@@ -1,4 +1,4 @@
-"""What a page gets: this process's memory, and the thread behind it that looks further.
+"""What a page gets: the token in this process's memory, kept up to date by a thread behind it.
 
 A page only reads memory. What is missing or old there is looked up by a thread with a database
 connection of its own, since the page may be inside the shop's transaction. One page waits for that
@@ -30,7 +30,7 @@ SHORT_WAIT = 0.1  # seconds that a page waits for what is stored, while another 
 
 @dataclass(frozen=True, slots=True)
 class CachedToken:
-    """What this process found: a token, or `misses` times in a row that there is none."""
+    """What this process has found: a token or, `misses` times in a row before, that there is none."""
 
     token: Token | None
     misses: int = 0
@@ -38,11 +38,12 @@ class CachedToken:
 
     @property
     def text(self) -> str:
+        """Return the token's text, "" where there is none that a page may be given."""
         return self.token.text if self.token and self.token.servable else ""
 
     @property
     def settled(self) -> bool:
-        """Whether there is no reason to look again."""
+        """Return whether there is no reason to look again yet."""
         if self.token:
             return self.token.servable and time.monotonic() - self.found_at < MEMORY_TTL
         ttl: float = min(MISS_TTL * 2**self.misses, MAX_MISS_TTL)
@@ -82,9 +83,9 @@ def _in_event_loop() -> bool:
 
 
 def _remember(key: TokenKey, token: Token | None) -> None:
-    """Keep this from now on; that there is none is kept longer each time.
+    """Keep what was found from now on; that there is none is kept longer each time.
 
-    Where nothing was found, since the database was away perhaps, a token that still serves is kept.
+    Where nothing was found, as when the database is away, a token that may still be served is kept.
     """
     old = memory.get(key)
     if token is None and old and old.text:
@@ -94,7 +95,7 @@ def _remember(key: TokenKey, token: Token | None) -> None:
 
 
 class Lookup(threading.Thread):
-    """Finds the token away from the page's thread, and has one issued where it is missing or old."""
+    """A thread that finds the token, and has it replaced where it is missing or old."""
 
     def __init__(self, key: TokenKey, config: ShopConfig, *, cached: bool) -> None:
         super().__init__(daemon=True, name="neuroon-token")
@@ -102,17 +103,18 @@ class Lookup(threading.Thread):
         self.config = config
         self.cached = cached
         self.deadline = time.monotonic() + conf.WIDGET_TIMEOUT
-        self.read = threading.Event()  # what is stored is known
-        self.done = threading.Event()  # and what can be issued has been
+        self.read = threading.Event()  # set when it is known what is stored
+        self.done = threading.Event()  # set when a new token, if there had to be one, has come or not
         self.can_issue = False
 
     @property
     def left(self) -> float:
+        """Return the seconds that a page may still wait."""
         return max(0.0, self.deadline - time.monotonic())
 
     @property
     def stuck(self) -> bool:
-        """Whether it has been waiting for the cache for too long."""
+        """Return whether it has been waiting for the cache for too long."""
         return self.cached and not self.left and self.read.is_set() == self.done.is_set()
 
     def wait(self, *, for_issue: bool) -> None:
@@ -122,6 +124,7 @@ class Lookup(threading.Thread):
             self.done.wait(self.left)
 
     def run(self) -> None:
+        """Find the token, remember it for this process, then share it with the others."""
         token = None
         try:
             token = self._find()
@@ -138,6 +141,7 @@ class Lookup(threading.Thread):
             connections.close_all()
 
     def _find(self) -> Token | None:
+        """Return the best token there is: a fresh one, or else one that may still be served."""
         token = tokens.cached(self.key) if self.cached else None
         if token and token.is_fresh(self.config):
             return token
@@ -154,13 +158,14 @@ class Lookup(threading.Thread):
 
 
 class Lookups:
-    """One lookup at a time in this process, and anew in every fork."""
+    """The lookups of this process: one at a time per token, and none in a new fork."""
 
     def __init__(self) -> None:
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
+        """Begin without a lookup, and with a lock that is free."""
         self._lock = threading.Lock()
         self._running: dict[TokenKey, Lookup] = {}
         self._hung: Lookup | None = None
@@ -168,7 +173,7 @@ class Lookups:
     def join(self, key: TokenKey, config: ShopConfig) -> tuple[Lookup, bool]:
         """Return the lookup under way, or a new one, and whether it is the caller's own.
 
-        Behind one that hangs in the cache, the next goes to the database without it.
+        While one hangs in the cache, the next one goes to the database and leaves the cache out.
         """
         with self._lock:
             running = self._running.get(key)

@@ -1,25 +1,22 @@
-"""The token itself: its age, where it is kept for all processes, and how one is issued (law 14).
+"""The token itself: its age, where it is kept for all processes, and when it is replaced (law 14).
 
 The cache is only in front of the shop's row, which is the truth; the run lease of the token's
-endpoint lets one issuer at a time ask Neuroon.
+endpoint lets one process at a time replace it, as `issuing` says.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import random
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.cache import caches
-from django.utils import timezone
 
-from neuroon_django.api import Client
 from neuroon_django.conf import ShopConfig, conf
-from neuroon_django.exceptions import ApiError, RateLimited, Unavailable
-from neuroon_django.models import Group, ShopState
+from neuroon_django.exceptions import ApiError
+from neuroon_django.models import Group, ShopState, TokenMethod
+from neuroon_django.widget.issuing import new_token
 
 logger = logging.getLogger("neuroon_django")
 
@@ -27,26 +24,26 @@ HOUR = 3_600.0
 REPLACE_AFTER = 23 * HOUR  # S2S: rotate at 23 h
 SERVE_UNTIL = 24 * HOUR - 300  # S2S: a margin of five minutes before the end
 JITTER = 300  # seconds by which the tokens of different shops are replaced earlier
-ATTEMPTS = 3
 
-TokenKey = tuple[str, str, str]  # what a token is for: shop id, API address, fingerprint of the key
+# What a token is for: shop id, API address, fingerprint of the key, and how it is to come about.
+TokenKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A widget token and the time it was issued (POSIX seconds)."""
+    """A widget token, and since when it has been good (POSIX seconds)."""
 
     text: str
     issued_at: float
 
     @property
     def age(self) -> float:
-        """Seconds since it was issued."""
+        """Return the seconds since it was issued or signed."""
         return time.time() - self.issued_at
 
     @property
     def servable(self) -> bool:
-        """Whether a page may still be given it."""
+        """Return whether a page may still be given it."""
         return -300 < self.age < SERVE_UNTIL
 
     def is_fresh(self, config: ShopConfig) -> bool:
@@ -55,12 +52,13 @@ class Token:
 
 
 def refresh_token() -> bool:
-    """Replace the tokens that are due, as beat asks, so that no page waits; True if one was issued."""
-    issued = [_refresh(config) for config in conf.shops().values() if config.can_send]
-    return any(issued)
+    """Replace the tokens that are due, as beat asks, so that no page waits; return whether any was."""
+    replaced = [_refresh(config) for config in conf.shops().values() if config.can_send]
+    return any(replaced)
 
 
 def _refresh(config: ShopConfig) -> bool:
+    """Replace one shop's token if it is due; return whether it was."""
     shop = ShopState.objects.for_config(config)
     kept = stored(shop)
     if kept and kept.is_fresh(config):
@@ -77,8 +75,8 @@ def _jitter(config: ShopConfig) -> int:
 
 
 def token_key(config: ShopConfig) -> TokenKey:
-    """Return what a shop's token is for; it holds for nothing else."""
-    return config.SHOP_ID, config.API_URL, config.key_fingerprint
+    """Return what a shop's token is for; it is good for nothing else."""
+    return config.SHOP_ID, config.API_URL, config.key_fingerprint, config.WIDGET_TOKEN
 
 
 def cache_key(key: TokenKey) -> str:
@@ -87,7 +85,7 @@ def cache_key(key: TokenKey) -> str:
 
 
 def cached(key: TokenKey) -> Token | None:
-    """Return the token that another process put into the cache."""
+    """Return the token that another process put into the cache, None where there is none."""
     try:
         value = caches[conf.CACHE].get(cache_key(key))
     except Exception as error:  # any backend's own
@@ -109,15 +107,20 @@ def share(key: TokenKey, token: Token) -> None:
 
 
 def stored(shop: ShopState) -> Token | None:
-    """Return the token in the shop's row, where it is one of the present key."""
-    issued_at = shop.token_issued_at
-    if not shop.token or shop.token_key != shop.config.key_fingerprint or issued_at is None:
+    """Return the token in the shop's row, if it is of the present key and came about as is wanted."""
+    config, issued_at = shop.config, shop.token_issued_at
+    if not shop.token or shop.token_key != config.key_fingerprint or issued_at is None:
+        return None
+    if config.WIDGET_TOKEN not in ("auto", shop.token_method):
         return None
     return Token(shop.token, issued_at.timestamp())
 
 
 def issue(shop: ShopState, seconds: float) -> Token | None:
-    """Ask Neuroon for a token, if it is this caller's turn and the endpoint is not blocked."""
+    """Return a new token, if it is this caller's turn and the endpoint is not blocked.
+
+    Return the stored one where another caller has replaced it meanwhile.
+    """
     endpoint = shop.endpoint(Group.TOKEN)
     turn = endpoint.begin_exclusive(2 * seconds)
     if not turn:
@@ -127,38 +130,23 @@ def issue(shop: ShopState, seconds: float) -> Token | None:
         kept = stored(shop)
         if kept and kept.is_fresh(shop.config):
             return kept
-        return _ask(shop, time.monotonic() + seconds)
+        return _replace(shop, time.monotonic() + seconds)
     finally:
         endpoint.row.release_run(turn)
 
 
-def _ask(shop: ShopState, deadline: float) -> Token | None:
-    endpoint, config = shop.endpoint(Group.TOKEN), shop.config
-    issued_at = timezone.now()
+def _replace(shop: ShopState, deadline: float) -> Token | None:
+    """Store and return a new token; block the endpoint where there is none to be had."""
+    endpoint, now = shop.endpoint(Group.TOKEN), time.time()
     try:
-        text = _issued(config, deadline)
+        text, method = new_token(shop, now, deadline)
     except ApiError as error:
         endpoint.failed(error)
         return None
-    endpoint.succeeded()
-    facts = {"token": text, "token_issued_at": issued_at, "token_key": config.key_fingerprint}
-    ShopState.objects.set(shop.pk, **facts)
-    logger.info("token_issued shop_id=%s", config.SHOP_ID)
-    return Token(text, issued_at.timestamp())
-
-
-def _issued(config: ShopConfig, deadline: float) -> str:
-    """Return a new token, after up to three attempts before the deadline for what is temporary."""
-    for attempt in range(ATTEMPTS):
-        left = deadline - time.monotonic()
-        options: dict[str, Any] = config.client_options(timeout=max(0.1, left))
-        try:
-            with Client(**options) as client:
-                return client.issue_token()
-        except (Unavailable, RateLimited) as error:
-            pause = 0.2 * 2**attempt * random.uniform(0.5, 1)
-            pause = pause if error.retry_after is None else error.retry_after
-            if attempt + 1 == ATTEMPTS or time.monotonic() + pause >= deadline:
-                raise
-        time.sleep(pause)
-    raise AssertionError("unreachable")
+    if method == TokenMethod.ISSUE:
+        endpoint.succeeded()
+    elif endpoint.failures:
+        endpoint.row.resume()
+    shop.token_replaced(text, now, method)
+    logger.info("token_issued shop_id=%s method=%s", shop.config.SHOP_ID, method)
+    return Token(text, now)

@@ -6,11 +6,13 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import Value
+from django.test import TestCase
 
-from neuroon_django import mark_changed
+from neuroon_django import get_widget_token, mark_changed
+from neuroon_django.conf import conf
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.testing import assert_feed_queries, neuroon_outbox
-from tests.factories import make_product
+from tests.factories import make_order, make_product, pay
 from tests.shop.models import Brand, Maker, Product
 from tests.shop.neuroon import CatalogueFeed
 
@@ -109,3 +111,50 @@ def test_marking_by_hand_shows_in_the_outbox():
         mark_changed(maker)
         mark_changed(product.stockrecords.all())
     assert list(outbox.products) == ["A"]
+
+
+@pytest.mark.django_db
+def test_the_outbox_shows_what_would_be_reported_of_orders():
+    product, other = make_product("A"), make_product("B")
+    with neuroon_outbox() as outbox:
+        order = make_order("1001", product, status="new")
+        make_order("1002", other, searched=False)
+        broken = make_order("1003", product)
+        broken.currency = "euros"
+        broken.save()
+        assert outbox.conversions == {}
+        pay(order)
+        assert outbox.conversions == {
+            "1001": {
+                "orderId": "1001",
+                "orderValue": Decimal("20.00"),
+                "currency": "EUR",
+                "conversions": [
+                    {
+                        "productId": "A",
+                        "searchLogId": "search-1",
+                        "quantity": 1,
+                        "lineTotal": Decimal("20.00"),
+                    }
+                ],
+            }
+        }
+    assert list(outbox.rejected) == ["1003"]
+
+
+@pytest.mark.django_db
+def test_law_14_the_outbox_sends_nothing_even_with_a_sandbox_at_hand(neuroon):
+    with neuroon_outbox() as outbox:
+        make_product("A")
+        assert (conf.can_send, get_widget_token()) == (False, "")
+    assert (list(outbox.products), neuroon.requests) == (["A"], [])
+
+
+class InATestCase(TestCase):
+    """As a shop without pytest uses it."""
+
+    def test_the_outbox_stays_open_for_the_test(self) -> None:
+        outbox = self.enterContext(neuroon_outbox())
+        with self.captureOnCommitCallbacks(execute=True) as callbacks:
+            make_product("A")
+        self.assertEqual((list(outbox.products), callbacks), (["A"], []))

@@ -119,7 +119,7 @@ def test_a_shops_user_agent_names_its_storefront():
 
 
 def test_a_shop_can_send_with_its_own_key_unless_all_is_off(settings):
-    settings.NEUROON_API_KEY = ""
+    settings.NEUROON_API_KEY, settings.NEUROON_API_URL = "", "https://api.neuroon.ai"
     shop = ShopConfig("uk", {"API_KEY": KEY})
     assert (shop.can_send, conf.can_send) == (True, False)
     assert shop.key_fingerprint != conf.key_fingerprint

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "neuroon_django"
 # Each room imports only from lower rungs; `__init__` stands outside. `room/module` stands for one
 # module of a room that is lower than the room itself.
 RUNGS = [
-    {"exceptions", "signals"},
+    {"exceptions", "signals", "environment"},
     {"api/messages"},
     {"rules"},
     {"conf", "clicks"},

@@ -98,7 +98,7 @@ def test_law_10_whoever_the_row_stands_with_loses_it(neuroon, flush, use_feeds, 
 # The shop's transactions
 
 
-def test_law_01_an_import_with_savepoints_hangs_one_hook(use_items):
+def test_law_01_an_import_with_savepoints_hangs_one_hook(neuroon, use_items):
     use_items()
     with transaction.atomic():
         for n in range(300):
@@ -113,7 +113,7 @@ def test_law_01_an_import_with_savepoints_hangs_one_hook(use_items):
     assert Change.objects.count() == 200
 
 
-def test_law_01_the_hook_outlives_the_savepoint_it_came_in(use_items, monkeypatch):
+def test_law_01_the_hook_outlives_the_savepoint_it_came_in(neuroon, use_items, monkeypatch):
     told: list[object] = []
     monkeypatch.setattr("neuroon_django.recording.wakeup.publisher.notify", told.append)
     use_items()

@@ -14,6 +14,7 @@ from django.utils.functional import SimpleLazyObject
 
 from neuroon_django import widget
 from neuroon_django.conf import conf
+from neuroon_django.templatetags import neuroon as templatetags
 from neuroon_django.widget import pages
 from neuroon_django.widget import token as issuing
 
@@ -73,7 +74,57 @@ def test_everything_is_escaped(token, settings):
     tag = "{% neuroon_widget container=h theme=h position=h data_h=h %}"
     page = render(tag, h=hostile)
     assert page.count("<script") == 1
-    assert page.count("&quot;&gt;&lt;script&gt;alert(1)") == 5
+    assert page.count("&quot;&gt;&lt;script&gt;alert(1)") == 3  # the address, container and data-h
+
+
+@pytest.fixture
+def unreported(monkeypatch) -> None:
+    """A process that has logged no argument yet."""
+    monkeypatch.setattr(templatetags, "_reported", set())
+
+
+@pytest.mark.parametrize("tag", ["neuroon_widget", "neuroon_widget cached=True"])
+@pytest.mark.parametrize(
+    ("argument", "wrong", "right", "kept"),
+    [
+        ("theme", "blue", '"auto", "light" or "dark"', 'data-theme="auto"'),
+        ("theme", "Dark", '"auto", "light" or "dark"', 'data-theme="auto"'),
+        ("theme", 5, '"auto", "light" or "dark"', 'data-theme="auto"'),
+        ("theme", ["dark"], '"auto", "light" or "dark"', 'data-theme="auto"'),
+        ("position", "left", '"inline" or "floating"', 'data-position="inline"'),
+        ("position", True, '"inline" or "floating"', 'data-position="inline"'),
+        ("container", "search-box", '"#search-box", a CSS selector', 'data-container="search-box"'),
+    ],
+)
+def test_an_argument_that_there_is_not_is_logged_once(
+    token, unreported, caplog, tag, argument, wrong, right, kept
+):
+    for _ in range(3):
+        assert kept in render(f"{{% {tag} {argument}=value %}}", value=wrong)
+    assert [r.getMessage() for r in caplog.records] == [
+        f"widget_argument {argument}={wrong!r}: write {right}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        'theme="light" position="floating" container="#search"',
+        'theme="" position=None container=".box > p"',
+        'container="main"',
+        'container="[data-search]"',
+    ],
+)
+def test_right_arguments_are_not_logged(token, unreported, caplog, arguments):
+    assert "<script" in render("{% neuroon_widget " + arguments + " %}")
+    assert caplog.records == []
+
+
+def test_what_a_shopper_may_choose_is_logged_on_one_line(token, unreported, caplog):
+    render("{% neuroon_widget theme=value %}", value="dark\n\x1b[31mERROR " + "x" * 10_000)
+    [record] = caplog.records
+    assert record.getMessage().isprintable()
+    assert len(record.getMessage()) < 200
 
 
 def test_the_default_api_address_is_not_printed(token, settings):

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from neuroon_django.conf import conf
 from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.models import Conversion, ShopState, SyncedProduct, TokenMethod
 from neuroon_django.operations.health import MAX_AGE, Health, health_of, pause_problems
 from neuroon_django.operations.status import Status
 from neuroon_django.operations.wording import duration
@@ -92,8 +92,12 @@ def _facts(status: Status) -> list[Row]:
         ("Last scan", _moment(shop.scanned_at)),
         ("Verified domain", shop.verified_domain or "—"),
         ("Route", shop.route or "—"),
-        ("Widget token", f"{duration(age)} old" if age is not None else "—"),
+        ("Widget token", f"{duration(age)} old, {_token_method(shop)}" if age is not None else "—"),
     ]
+
+
+def _token_method(shop: ShopState) -> str:
+    return "signed here" if shop.token_method == TokenMethod.SIGN else "issued by Neuroon"
 
 
 def _moment(moment: datetime | None) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
+from neuroon_django.environment import sandboxes
+
 from . import control, service
 from .faults import Fault
 from .messages import Answer, Request, parse
@@ -57,6 +59,7 @@ class Sandbox(State):
             self._stopping = threading.Event()
             self._server = Server((self.host, self.port), self._exchange)
             self.port = self._server.server_address[1]
+            sandboxes.add(self.url)
         return self
 
     def stop(self) -> None:
@@ -66,6 +69,7 @@ class Sandbox(State):
             self._traffic.release_all()
             self._server.stop()
             self._server = None
+            sandboxes.discard(self.url)
 
     def settings(self) -> dict[str, str]:
         """Return the settings of a shop that talks to this sandbox."""
