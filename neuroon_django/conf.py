@@ -1,8 +1,8 @@
 """The `NEUROON_…` settings: one descriptor each, which holds default, cleaning, rule and hint.
 
-`ShopConfig` has what belongs to one shop, `Settings` what belongs to the project. Everything is read
-on use and nothing is cached, so `override_settings` works. The system checks walk over the same
-descriptors.
+`ShopConfig` has what belongs to one shop and is passed to whatever needs it; `conf`, of the class
+`Settings`, has what belongs to the project, and the project's shops. Everything is read on use and
+nothing is cached, so `override_settings` works. The system checks walk over the same descriptors.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from neuroon_django.rules import (
     ascii_address,
     number,
     one_of,
+    or_none,
     settings_of,
     up_to,
     whole,
@@ -55,16 +56,12 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 
 class Secret(str):
-    """A text that tracebacks, logs and debuggers show masked."""
+    """A text whose `repr` is masked, as in tracebacks and debuggers; `str` and `format` show it."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'sk_…'" if self else "''"
-
-
-def _as_written(value: Any) -> Any:
-    return value
 
 
 def _stripped(value: Any) -> str:
@@ -100,14 +97,15 @@ class ShopConfig:
         hint='"sk_…", from Neuroon\'s dashboard',
     )
     API_URL = Setting(
-        DEFAULT_API_URL, clean=_address, rule=rules.is_address, hint='"https://api.neuroon.ai"'
+        DEFAULT_API_URL,
+        clean=_address,
+        rule=rules.is_address,
+        hint='"https://api.neuroon.ai"',
+        instead="",  # a mistyped address of a test's Neuroon must not become that of the live one
     )
     STOREFRONT_URL = Setting("", clean=_address, rule=rules.is_address, hint='"https://mystore.com"')
     PRODUCTS_API = Setting[Literal["auto", "plugin", "shops"]](
-        "auto",
-        clean=_as_written,
-        rule=one_of("auto", "plugin", "shops"),
-        hint='"auto", "plugin" or "shops"',
+        "auto", rule=one_of("auto", "plugin", "shops"), hint='"auto", "plugin" or "shops"'
     )
     BATCH_SIZE = Setting(
         MAX_BATCH,
@@ -115,12 +113,12 @@ class ShopConfig:
         rule=whole(1, MAX_BATCH),
         hint=f"a whole number from 1 to {MAX_BATCH}",
     )
-    CURRENCY = Setting("USD", clean=str, rule=rules.is_currency, hint='"EUR"')
-    LANGUAGE = Setting(lambda shop: settings.LANGUAGE_CODE, clean=str, rule=rules.is_text, hint='"es"')
+    CURRENCY = Setting[str]("USD", rule=rules.is_currency, hint='"EUR"')
+    LANGUAGE = Setting[str](lambda shop: settings.LANGUAGE_CODE, rule=rules.is_text, hint='"es"')
     RATE_LIMIT = Setting(
         100,
         clean=lambda value: None if value is None else float(value),
-        rule=number(1, 1_000_000),
+        rule=or_none(number(1, 1_000_000)),
         hint="100, the requests per minute, or None",
         unset=("",),  # None is a value: unpaced
     )
@@ -131,25 +129,24 @@ class ShopConfig:
         hint="a whole number from 1 to 64",
     )
     TIMEOUT = Setting(60, clean=float, rule=number(0.1, 600), hint="60, in seconds, from 0.1 to 600")
-    USER_AGENT = Setting(_user_agent, clean=str, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
-    WIDGET_URL = Setting(
+    USER_AGENT = Setting[str](_user_agent, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
+    WIDGET_URL = Setting[str](
         "https://cdn.neuroon.ai/widget.js",
-        clean=str,
         rule=rules.is_script_address,
         hint='"https://cdn.neuroon.ai/widget.js"',
     )
-    WIDGET_INTEGRITY = Setting("", clean=str, rule=rules.is_text, hint='"sha384-…"')
-    WIDGET_THEME = Setting(
-        "auto", clean=str, rule=one_of("auto", "light", "dark"), hint='"auto", "light" or "dark"'
+    WIDGET_INTEGRITY = Setting[str]("", rule=rules.is_text, hint='"sha384-…"')
+    WIDGET_THEME = Setting[str](
+        "auto", rule=one_of("auto", "light", "dark"), hint='"auto", "light" or "dark"'
     )
-    WIDGET_POSITION = Setting(
-        "inline", clean=str, rule=one_of("inline", "floating"), hint='"inline" or "floating"'
+    WIDGET_POSITION = Setting[str](
+        "inline", rule=one_of("inline", "floating"), hint='"inline" or "floating"'
     )
 
     @property
     def can_send(self) -> bool:
-        """Whether requests may be made at all: switched on, with a shop id and a key."""
-        return conf.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY)
+        """Whether requests may be made at all: switched on, with a shop id, a key and an address."""
+        return conf.ENABLED and bool(self.SHOP_ID and self.API_KEY and self.API_URL)
 
     @property
     def integrity(self) -> str:
@@ -176,21 +173,20 @@ class ShopConfig:
         } | changes
 
 
-# A flat read such as `conf.SHOP_ID` belongs to the shop "default".
-class Settings(ShopConfig):
+class Settings:
     """The settings of the project, and its shops."""
+
+    own: Mapping[str, Any] = {}  # a project's settings are flat
 
     DEBOUNCE = Setting(2, clean=float, rule=number(0, 3600), hint="2, in seconds, from 0 to 3600")
     WIDGET_TIMEOUT = Setting(2, clean=float, rule=number(0.1, 60), hint="2, in seconds, from 0.1 to 60")
-    CACHE = Setting(
+    CACHE = Setting[str](
         "default",
-        clean=str,
         rule=lambda value: rules.is_text(value) and value in settings.CACHES,
         hint="a name in CACHES",
     )
     QUEUE = Setting[str | None](
         None,
-        clean=_as_written,
         rule=rules.is_text,
         hint='"neuroon", the name of a Celery queue, or None',
     )
@@ -202,15 +198,16 @@ class Settings(ShopConfig):
         rule=rules.is_age,
         hint="90, in days, or a timedelta, of ten years at most",
     )
-    CONTEXT = Setting(
+    CONTEXT = Setting[str](
         "",
-        clean=str,
         rule=rules.is_text,
         hint='"shop.scopes.everything", the dotted path of a context manager, or None',
     )
 
-    def __init__(self) -> None:
-        super().__init__(DEFAULT_ALIAS)
+    @property
+    def can_send(self) -> bool:
+        """Whether requests may be made for any of the shops."""
+        return any(shop.can_send for shop in self.shops().values())
 
     def shops(self) -> dict[str, ShopConfig]:
         """Return the project's shops by alias."""

@@ -6,6 +6,7 @@ A value of None or "" means "not set" and reaches no rule.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -16,7 +17,10 @@ import idna
 from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
+logger = logging.getLogger("neuroon_django")
+
 PREFIX = "NEUROON_"
+SECRETS = ("API_KEY",)  # settings whose value is never shown
 
 T = TypeVar("T")
 Rule = Callable[[Any], bool]
@@ -33,25 +37,32 @@ class Setting(Generic[T]):
     """One setting: what it is where it is not set, how it is cleaned, and which values are right.
 
     `default` is a value as one would write it, or a function of the `ShopConfig`. `clean` makes of a
-    written value, or of the default, what the app reads. `rule` tells whether a written value is
-    right, and `hint` what to type instead. Values in `unset` count as not set: None and an empty text,
-    which environment variables leave.
+    written value, or of the default, what the app reads. `rule` tells whether a value is right, and
+    `hint` what to type instead. Values in `unset` count as not set: None and an empty text, which
+    environment variables leave.
+
+    Reading never raises, since it happens in the shop's requests and threads: a value that cannot be
+    cleaned, or is wrong then, is logged once, and `instead` is read, which is the default unless
+    given. The system checks name it more strictly, as it was written.
     """
 
     def __init__(
         self,
         default: Any,
         *,
-        clean: Callable[[Any], T],
         rule: Rule,
         hint: str,
+        clean: Callable[[Any], T] = lambda value: value,
         unset: tuple[Any, ...] = (None, ""),
+        instead: Any = None,
     ) -> None:
         self.default = default
         self.clean = clean
         self.rule = rule
         self.hint = hint
         self.unset = unset
+        self.instead = default if instead is None else instead
+        self._reported: set[str] = set()
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -66,13 +77,34 @@ class Setting(Generic[T]):
             return self
         value = self.written(config)
         if value in self.unset:
-            value = self.default(config) if callable(self.default) else self.default
-        return self.clean(value)
+            return self._of(self.default, config)
+        try:
+            cleaned = self.clean(value)
+            if self.rule(cleaned):
+                return cleaned
+        except Exception:  # noqa: S110 - whatever the value's own conversion raises
+            pass
+        self._report(value)
+        return self._of(self.instead, config)
+
+    def _of(self, default: Any, config: Configured) -> T:
+        return self.clean(default(config) if callable(default) else default)
 
     def written(self, config: Configured) -> Any:
         """Return the value as the shop, or else the project, wrote it; None or "" if neither did."""
         value = config.own.get(self.name, "")
         return getattr(settings, self.flat, "") if value in self.unset else value
+
+    def shown(self, value: Any) -> str:
+        """Return a written value as messages show it; a key is not shown."""
+        return "…" if self.name in SECRETS else repr(value)[:100]
+
+    def _report(self, value: Any) -> None:
+        """Log once per process that this value is not used."""
+        shown = self.shown(value)
+        if shown not in self._reported:
+            self._reported.add(shown)
+            logger.error("setting_ignored name=%s value=%s: set it to %s", self.flat, shown, self.hint)
 
 
 def settings_of(owner: type) -> dict[str, Setting[Any]]:
@@ -171,6 +203,11 @@ def number(least: float, most: float) -> Rule:
 def whole(least: int, most: int) -> Rule:
     """Return the rule "a whole number from `least` to `most`"."""
     return lambda value: isinstance(value, int) and is_number(value, least, most)
+
+
+def or_none(rule: Rule) -> Rule:
+    """Return the rule "None, or a value that another rule allows"."""
+    return lambda value: value is None or rule(value)
 
 
 def one_of(*values: str) -> Rule:

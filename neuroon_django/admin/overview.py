@@ -16,7 +16,8 @@ from neuroon_django.admin.rows import ModelAdmin
 from neuroon_django.admin.words import GROUPS, RESULTS, STEPS
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.operations.health import SWITCHED_OFF, Health, health_of, pause_problems
+from neuroon_django.operations.health import Health, health_of, pause_problems
+from neuroon_django.operations.problems import SWITCHED_OFF
 from neuroon_django.operations.status import Pause, resume
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
@@ -87,7 +88,7 @@ class ShopStateAdmin(ModelAdmin):
 
     def _verify(self, request: HttpRequest, shop: ShopState) -> list[Step]:
         """Take the steps of the verification, and tell how it ended."""
-        verification = Verification(lambda: shop)
+        verification = Verification(shop.config)
         steps = list(verification.run())
         if verification.passed:
             self.message_user(request, _("The verification has passed."), messages.SUCCESS)

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django.api import messages
+from neuroon_django.conf import ShopConfig
 from neuroon_django.feeds import (
     Invalid,
     OrderSource,
@@ -50,13 +51,13 @@ class Built:
     queries: int
 
 
-def try_feeds() -> Iterator[Step]:
+def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     """Build a product of each feed twice and count the queries; build an order of each order feed."""
-    for products in registry.products():
+    for products in registry.products(shop):
         yield _tried(products, _try_product_feed)
-    for orders in registry.orders():
+    for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
-    if not registry.products():
+    if not registry.products(shop):
         cure = "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
         yield _warning("no product feed is registered", cure)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from django.core import checks
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.models import SyncedProduct
+from neuroon_django.operations.problems import check_messages
 
 
 @dataclass
@@ -33,17 +33,17 @@ class Step:
         return asdict(self)
 
 
-def check_settings() -> Step:
+def check_settings(shop: ShopConfig) -> Step:
     """Run the system checks of this app."""
-    all_messages = [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
+    all_messages = check_messages()
     shown = [m for m in all_messages if m.is_serious()] or all_messages
     text = "; ".join(f"{m.msg} ({m.id})" for m in shown)
     cure = "; ".join(dict.fromkeys(m.hint for m in shown if m.hint))
-    if not conf.can_send:
+    if not shop.can_send:
         return Step("settings", "failed", text or "NEUROON_ENABLED is False.", cure)
     if shown:
         return Step("settings", "failed" if shown[0].is_serious() else "warning", text, cure)
-    text = f"shop {conf.SHOP_ID} at {conf.API_URL} for {conf.STOREFRONT_URL}"
+    text = f"shop {shop.SHOP_ID} at {shop.API_URL} for {shop.STOREFRONT_URL}"
     return Step("settings", "ok", text)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.management.base import COULD_NOT_RUN, FAILED, NeuroonCommand
 from neuroon_django.models import ShopState
 from neuroon_django.operations.steps import Step
@@ -36,9 +36,9 @@ class Command(NeuroonCommand):
         parser.add_argument("--json", action="store_true", help="Print JSON.")
         self.add_no_input(parser)
 
-    def work(self, **options: Any) -> None:
+    def work(self, config: ShopConfig, **options: Any) -> None:
         """Take the steps, print them, and fail where one failed."""
-        verification = Verification(_find_shop, options["domain"], check=options["check"])
+        verification = Verification(config, options["domain"], check=options["check"])
 
         def confirm(shop: ShopState) -> None:
             self.ask(shop, interactive=options["interactive"], as_json=options["json"])
@@ -68,7 +68,3 @@ class Command(NeuroonCommand):
             self.stdout.write(f"{'':<17} → {step.cure}")
         if verbose and (payload := step.details.get("payload")):
             self.stdout.write(payload)
-
-
-def _find_shop() -> ShopState:
-    return ShopState.objects.for_config(conf.shop())

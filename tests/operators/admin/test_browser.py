@@ -16,8 +16,7 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop, pauses
-from tests.operators.test_command_sync import make_product
+from tests.factories import current_shop, make_product, pauses
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from neuroon_django.admin import NeuroonProductAdminMixin
 from neuroon_django.models import Change, SyncedProduct
+from tests.factories import make_product
 from tests.operators.admin.pages import SHOP_PRODUCTS, act
-from tests.operators.test_command_sync import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,9 +17,8 @@ from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.factories import current_shop, pauses
+from tests.factories import current_shop, make_product, pauses
 from tests.operators.admin.pages import OVERVIEW
-from tests.operators.test_command_sync import make_product
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,7 +69,7 @@ def test_every_group_step_and_result_has_a_word(neuroon):
     shop.endpoint("products").failed(error)
     assert words.GROUPS.keys() == set(Group.values)
     assert words.RESULTS.keys() == set(get_args(get_type_hints(Step)["result"]))
-    assert words.STEPS.keys() == {step.name for step in Verification(lambda: shop).run()}
+    assert words.STEPS.keys() == {step.name for step in Verification(shop.config).run()}
 
 
 def test_law_06_verify_asks_neuroon_outside_of_transactions(neuroon, operator, monkeypatch):

@@ -13,16 +13,14 @@ from django.utils import timezone, translation
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
 from neuroon_django.models import Change
 from neuroon_django.operations.status import resume
-from tests.factories import current_shop
-from tests.operators.test_command_sync import make_product
+from tests.factories import current_shop, make_product
+from tests.operators.commands import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def neuroon_status(*options: str) -> str:
-    out = io.StringIO()
-    call_command("neuroon_status", *options, stdout=out)
-    return out.getvalue()
+    return run("neuroon_status", *options)
 
 
 def test_a_healthy_shop(neuroon, flush):

@@ -9,7 +9,7 @@ from django.db.models.functions import Upper
 from django.test.utils import isolate_apps
 
 from neuroon_django import OrderFeed, ProductFeed
-from tests.operators.checking import REQUIRED, messages, use_feed
+from tests.operators.checks.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Attached, Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 

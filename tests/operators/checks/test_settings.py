@@ -10,7 +10,7 @@ from django.utils import translation
 
 from neuroon_django.conf import NAMES, Settings, ShopConfig
 from neuroon_django.rules import settings_of
-from tests.operators.checking import messages
+from tests.operators.checks.checking import messages
 
 pytestmark = pytest.mark.usefixtures("quiet_project")
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from decimal import Decimal
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import translation
 
 from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
-from tests.factories import current_shop, pauses
-from tests.operators.test_command_sync import neuroon_sync
-from tests.shop.models import Product, StockRecord
+from tests.factories import current_shop, make_product, pauses
+from tests.operators import commands
+from tests.operators.commands import neuroon_sync, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,23 +27,13 @@ def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
 
 
-def make_product(sku: str = "A-1") -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}")
-    StockRecord.objects.create(product=product, price=Decimal("10"))
-    return product
-
-
 def neuroon_verify(*options: str, **kwargs: object) -> str:
-    out = io.StringIO()
-    call_command("neuroon_verify", *options, stdout=out, **kwargs)
-    return out.getvalue()
+    return run("neuroon_verify", *options, **kwargs)
 
 
 def failing(*options: str) -> tuple[list[str], CommandError]:
-    out = io.StringIO()
-    with pytest.raises(CommandError) as failed:
-        call_command("neuroon_verify", *options, stdout=out)
-    return out.getvalue().splitlines(), failed.value
+    out, error = commands.failing("neuroon_verify", *options)
+    return out.splitlines(), error
 
 
 def test_all_is_well(neuroon):

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import io
-from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from neuroon_django import clicks
 from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from tests.shop.models import Order, Product, StockRecord
+from tests.factories import make_order, make_product
+from tests.operators.commands import neuroon_sync, summary
+from tests.shop.models import Product, StockRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def make_product(sku: str, price: str | None = "10.00", **values: object) -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
-    if price is not None:
-        StockRecord.objects.create(product=product, price=Decimal(price))
-    return product
-
-
-def make_order(number: str, product: Product, total: str = "20") -> Order:
-    """A paid order of one line, that a search led to."""
-    token = clicks.current.set(f'{{"{product.sku}": "search-1"}}')
-    try:
-        order = Order.objects.create(number=number, total=Decimal(total), status="paid")
-        order.lines.create(product=product, quantity=2, total=Decimal("20"))
-    finally:
-        clicks.current.reset(token)
-    return order
-
-
-def neuroon_sync(*options: str) -> str:
-    out = io.StringIO()
-    call_command("neuroon_sync", *options, stdout=out, stderr=io.StringIO())
-    return out.getvalue()
-
-
-def summary(**counts: int) -> str:
-    n = {name: f"{counts.get(name, 0):,}" for name in ("sent", "unchanged", "rejected", "deleted")}
-    created, updated, failed = (counts.get(k, 0) for k in ("created", "updated", "failed"))
-    requests, orders = counts.get("requests", 0), counts.get("orders", 0)
-    width = max(len(v) for v in [*n.values(), f"{requests:,}", f"{orders:,}"])
-    theirs = f"Neuroon: {created:,} created, {updated:,} updated, {failed:,} failed"
-    return (
-        f"Products sent         {n['sent']:>{width}}  {theirs}\n"
-        f"Products unchanged    {n['unchanged']:>{width}}\n"
-        f"Products rejected     {n['rejected']:>{width}}\n"
-        f"Products deleted      {n['deleted']:>{width}}\n"
-        f"Requests              {requests:>{width}}\n"
-        f"Conversions sent      {orders:>{width}}\n"
-        f"Conversions rejected  {counts.get('refused', 0):>{width}}\n"
-    )
 
 
 def test_the_first_run_sends_the_catalogue_and_the_second_nothing(neuroon):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, Lane, SyncedProduct
 from neuroon_django.operations import syncing
-from tests.factories import current_shop
-from tests.operators.test_command_sync import make_order, make_product, neuroon_sync, summary
+from tests.factories import current_shop, make_order, make_product
+from tests.operators import commands
+from tests.operators.commands import neuroon_sync, summary
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CheckoutFeed
 
@@ -47,11 +47,9 @@ def test_retry_tries_rejected_products_again(neuroon):
 
 
 def failing(*options: str) -> tuple[str, list[str]]:
-    out = io.StringIO()
-    with pytest.raises(CommandError) as failed:
-        call_command("neuroon_sync", *options, stdout=out, stderr=io.StringIO())
-    assert failed.value.returncode == 1
-    return out.getvalue(), str(failed.value).splitlines()
+    out, error = commands.failing("neuroon_sync", *options)
+    assert error.returncode == 1
+    return out, str(error).splitlines()
 
 
 class Broken(CheckoutFeed):
@@ -205,7 +203,7 @@ def test_dry_run_prints_what_orders_would_report(neuroon):
     nothing = "Nothing was sent: 0 to send, 0 to delete, 0 to reject.\n"
     report = (
         '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":[{"productId":"A",'
-        '"searchLogId":"search-1","quantity":2,"lineTotal":20.00}]}'
+        '"searchLogId":"search-1","quantity":1,"lineTotal":20.00}]}'
     )
     kept = "reject Order 1002: order value: -1.00 is negative\n"
     told = f"send Order 1001: {report}\n{kept}"

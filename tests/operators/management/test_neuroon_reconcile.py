@@ -15,7 +15,8 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from tests.operators.test_command_sync import make_product, neuroon_sync, summary
+from tests.factories import make_product
+from tests.operators.commands import neuroon_sync, summary
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +57,7 @@ def stray(neuroon, *ids: str) -> None:
     bodies = [
         b'{"externalId":"%s","name":"x","price":1,"url":"https://x.test/"}' % i.encode() for i in ids
     ]
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         client.sync_products(bodies, list(ids), "plugin")
     neuroon.clear()
 
