@@ -64,12 +64,8 @@ class Secret(str):
         return "'sk_…'" if self else "''"
 
 
-def _stripped(value: Any) -> str:
-    return str(value).strip()
-
-
-def _address(value: Any) -> str:
-    return ascii_address(str(value).rstrip("/"))
+def _address(value: str) -> str:
+    return ascii_address(value.rstrip("/"))
 
 
 def _user_agent(shop: ShopConfig) -> str:
@@ -89,10 +85,10 @@ class ShopConfig:
     alias: str
     own: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
-    SHOP_ID = Setting("", clean=_stripped, rule=up_to(200), hint='"shop_…", from Neuroon\'s dashboard')
+    SHOP_ID = Setting("", clean=str.strip, rule=up_to(200), hint='"shop_…", from Neuroon\'s dashboard')
     API_KEY = Setting(
         "",
-        clean=lambda value: Secret(_stripped(value)),
+        clean=lambda value: Secret(str.strip(value)),
         rule=rules.is_key,
         hint='"sk_…", from Neuroon\'s dashboard',
     )
