@@ -16,12 +16,11 @@ from neuroon_django.admin.rows import (
     BoundedPaginator,
     ErrorFilter,
     FeedFilter,
-    ModelAdmin,
+    ReadOnlyAdmin,
     object_link,
     shop_of,
     state,
 )
-from neuroon_django.conf import conf
 from neuroon_django.delivery.building import render_rows
 from neuroon_django.delivery.orders import report_rows
 from neuroon_django.feeds import Invalid, registry
@@ -32,11 +31,8 @@ from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
 
 
-class DeliveryAdmin(ModelAdmin):
-    """A list of rows to deliver: nobody adds, edits or deletes any; actions change them in sets."""
-
-    class Media:
-        css = {"all": ["neuroon_django/admin.css"]}
+class DeliveryAdmin(ReadOnlyAdmin):
+    """A list of rows to deliver; actions change them in sets."""
 
     actions = ["send_now", "retry"]
     ordering = ["-pk"]
@@ -48,6 +44,13 @@ class DeliveryAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the request's shop."""
         return super().get_queryset(request).filter(shop=shop_of(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row with the shop of the request."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.shop = shop_of(request)
+        return row
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -68,22 +71,6 @@ class DeliveryAdmin(ModelAdmin):
     def feeds(self) -> list[Any]:
         """Return the feeds whose objects the rows stand for."""
         raise NotImplementedError
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds a row by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes a row by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes a row by hand."""
-        return False
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Who may change rows may act on them."""
-        return super().has_change_permission(request)
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
@@ -115,6 +102,10 @@ class DeliveryAdmin(ModelAdmin):
         """Return what the row's object is for Neuroon now."""
         raise NotImplementedError
 
+    def queued(self, n: int) -> str:
+        """Return the sentence about so many rows, which %(n)s stands for."""
+        raise NotImplementedError
+
     @admin.action(permissions=["operate"], description=gettext_lazy("Sync now"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Queue the chosen rows, whether or not anything changed."""
@@ -126,11 +117,10 @@ class DeliveryAdmin(ModelAdmin):
         self._act(request, queryset.filter(status="rejected").requeue())  # type: ignore[attr-defined]
 
     def _act(self, request: HttpRequest, queued: int) -> None:
-        """Wake a worker, and tell how many rows are queued."""
+        """Wake a worker, and tell the person how many products or orders are queued."""
         wake_after_commit(self.task)
-        message = ngettext("%(n)s row is queued.", "%(n)s rows are queued.", queued)
         level = messages.SUCCESS if queued else messages.WARNING
-        self.message_user(request, message % {"n": f"{queued:,}"}, level)
+        self.message_user(request, self.queued(queued) % {"n": f"{queued:,}"}, level)
 
 
 @admin.register(SyncedProduct)
@@ -150,9 +140,12 @@ class SyncedProductAdmin(DeliveryAdmin):
         """Return the product feeds."""
         return [*registry.products()]
 
+    def queued(self, n: int) -> str:
+        """Return the sentence about so many products."""
+        return ngettext("%(n)s product is queued.", "%(n)s products are queued.", n)
+
     def rendered(self, row: SyncedProduct) -> object:
         """Return what the product is now, None where it is gone."""
-        row.shop.config = conf.shop()
         return render_rows(row.shop, [row]).get((row.model, row.object_pk))
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Remove from Neuroon"))
@@ -179,7 +172,10 @@ class ConversionAdmin(DeliveryAdmin):
         """Return the order feeds."""
         return [*registry.orders()]
 
+    def queued(self, n: int) -> str:
+        """Return the sentence about so many orders."""
+        return ngettext("%(n)s order is queued.", "%(n)s orders are queued.", n)
+
     def rendered(self, row: Conversion) -> object:
         """Return what the order is now."""
-        row.shop.config = conf.shop()
         return report_rows(row.shop, [row])[row.pk]

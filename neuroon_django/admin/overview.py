@@ -12,9 +12,8 @@ from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
-from neuroon_django.admin.rows import ModelAdmin
+from neuroon_django.admin.rows import ReadOnlyAdmin, shop_of
 from neuroon_django.admin.words import GROUPS, RESULTS, STEPS
-from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from neuroon_django.operations.health import Health, health_of, pause_problems
 from neuroon_django.operations.problems import SWITCHED_OFF
@@ -28,19 +27,8 @@ TEMPLATE = "admin/neuroon_django/shopstate/overview.html"
 
 
 @admin.register(ShopState)
-class ShopStateAdmin(ModelAdmin):
+class ShopStateAdmin(ReadOnlyAdmin):
     """One page in the place of a list: there is one shop."""
-
-    class Media:
-        css = {"all": ["neuroon_django/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds one."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes one."""
-        return False
 
     def get_urls(self) -> list[Any]:
         """Return the list's address only."""
@@ -51,10 +39,10 @@ class ShopStateAdmin(ModelAdmin):
         """Show the overview; a POST is one of its buttons."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shop = ShopState.objects.for_config(conf.shop())
+        shop = shop_of(request)
         steps: list[Step] = []
         if request.method == "POST":
-            if not self.has_change_permission(request):
+            if not self.has_operate_permission(request):
                 raise PermissionDenied
             if "verify" not in request.POST:
                 self._set_going(request, shop)
@@ -67,7 +55,7 @@ class ShopStateAdmin(ModelAdmin):
             "title": _("Neuroon search"),
             "opts": self.opts,
             "media": self.media,
-            "may_change": self.has_change_permission(request),
+            "may_change": self.has_operate_permission(request),
             "steps": [_step_row(step) for step in steps],
             **_facts(health_of(shop)),
         }

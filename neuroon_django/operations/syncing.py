@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import (
@@ -19,6 +18,7 @@ from neuroon_django.delivery import (
     preview_products,
     product_run,
 )
+from neuroon_django.delivery.preview import Planned
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ProductStatus, ShopState, SyncedProduct
 from neuroon_django.operations.rejections import Rejections, rejections_of
@@ -125,22 +125,11 @@ class Sync:
         return Rejections("order", len(rejected), reasons, examples)
 
 
-class Planned(NamedTuple):
-    """One thing that a run would do: "send" with the payload, "delete", or "reject" with the reason."""
-
-    verb: str
-    name: str
-    text: str
-
-
 def plan(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:
     """Yield what a run with these options would do, without a request."""
-    verbs = {"send": "send", "delete": "delete", "keep": "reject"}
     scan = scan or shop.scanned_at is None or bool(shop.scan_cursor)
-    for verb, external_id, text in preview_products(shop, scan=scan, full=full, retry=retry):
-        yield Planned(verbs[verb], external_id, text)
-    for verb, order_id, text in preview_orders(shop, scan=scan or full, retry=retry):
-        yield Planned(verbs[verb], f"Order {order_id}:", text)
+    yield from preview_products(shop, scan=scan, full=full, retry=retry)
+    yield from preview_orders(shop, scan=scan or full, retry=retry)
 
 
 def retry_rejected(shop: ShopState) -> None:

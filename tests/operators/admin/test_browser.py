@@ -153,7 +153,7 @@ def test_an_action_from_the_list(shop, open_as, flush, neuroon):
     page.get_by_role("checkbox", name="Select all").check()
     page.locator("select[name=action]").select_option("Remove from Neuroon")
     page.locator("button[name=index]").click()  # "Go", or "Run" since Django 6.1
-    page.wait_for_selector("text=9 rows are queued.")
+    page.wait_for_selector("text=9 products are queued.")
     keep(page, "removed-light")
     flush()
     assert {name for name in neuroon.products if name.startswith("P-0")} == set()

@@ -69,7 +69,7 @@ def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
     url = f"{reverse(PRODUCTS)}?{query}"
     data = {"action": "remove", "_selected_action": [row.pk for row in SyncedProduct.objects.all()]}
     answer = operator.post(url, data | {"select_across": "1", "index": "0"}, follow=True)
-    assert "0 rows are queued." in [str(message) for message in answer.context["messages"]]
+    assert "0 products are queued." in [str(message) for message in answer.context["messages"]]
     assert {row.status for row in SyncedProduct.objects.all()} == {"synced"}
     name, value = query.replace("+", " ").split("=")
     [chosen] = [
@@ -213,7 +213,7 @@ def test_sync_now_sends_again_what_is_known(neuroon, flush, operator):
     flush()
     neuroon.clear()
     rows = SyncedProduct.objects.filter(external_id="A")
-    assert act(operator, PRODUCTS, "send_now", rows) == ["1 row is queued."]
+    assert act(operator, PRODUCTS, "send_now", rows) == ["1 product is queued."]
     flush(foreground=False)
     assert [r.external_ids for r in neuroon.sync_requests] == [("A",)]
 
@@ -222,7 +222,7 @@ def test_retry_takes_the_rejected_only(neuroon, flush, operator):
     make_product("A")
     make_product("B", price=None)
     flush()
-    assert act(operator, PRODUCTS, "retry", SyncedProduct.objects.all()) == ["1 row is queued."]
+    assert act(operator, PRODUCTS, "retry", SyncedProduct.objects.all()) == ["1 product is queued."]
     assert SyncedProduct.objects.get(external_id="B").status == "pending"
     assert SyncedProduct.objects.get(external_id="A").status == "synced"
 
@@ -233,7 +233,7 @@ def test_remove_takes_out_what_neuroon_has(neuroon, flush, operator):
     flush()
     told = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
     assert told == [
-        "1 row is queued.",
+        "1 product is queued.",
         "A product comes back with its next change or scan, unless the shop unlists it.",
     ]
     flush()
@@ -257,7 +257,7 @@ def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
                 index="0",
             )
         counts.append(len(captured))
-    assert told == ["150 rows are queued."]
+    assert told == ["150 products are queued."]
     assert counts[0] == counts[1]
 
 
@@ -270,10 +270,10 @@ def test_conversions_are_sent_again(neuroon, flush_orders, operator):
     neuroon.fault("status", status=422, endpoint="conversion")
     flush_orders()
     assert Conversion.objects.get().status == "rejected"
-    assert act(operator, CONVERSIONS, "retry", Conversion.objects.all()) == ["1 row is queued."]
+    assert act(operator, CONVERSIONS, "retry", Conversion.objects.all()) == ["1 order is queued."]
     flush_orders(foreground=False)
     assert list(neuroon.conversions) == ["1001"]
-    assert act(operator, CONVERSIONS, "send_now", Conversion.objects.all()) == ["0 rows are queued."]
+    assert act(operator, CONVERSIONS, "send_now", Conversion.objects.all()) == ["0 orders are queued."]
 
 
 def test_one_rows_page_shows_the_payload_as_it_would_be_sent_now(neuroon, flush, operator):
