@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from neuroon_django.admin.rows import (
     BoundedPaginator,
@@ -39,7 +39,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
-    task: Any = None
+    # What a list says of its own.
+    task: str
+    feeds: Any  # the sources of the feeds whose objects the rows stand for
+    queued: Any  # the sentence about so many rows
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the request's shop."""
@@ -67,10 +70,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
         labels = [feed.label for feed in self.feeds()]
         matches = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
         return queryset.filter(matches), False
-
-    def feeds(self) -> list[Any]:
-        """Return the feeds whose objects the rows stand for."""
-        raise NotImplementedError
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
@@ -102,10 +101,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Return what the row's object is for Neuroon now."""
         raise NotImplementedError
 
-    def queued(self, n: int) -> str:
-        """Return the sentence about so many rows, which %(n)s stands for."""
-        raise NotImplementedError
-
     @admin.action(permissions=["operate"], description=gettext_lazy("Sync now"))
     def send_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Queue the chosen rows, whether or not anything changed."""
@@ -120,7 +115,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Wake a worker, and tell the person how many products or orders are queued."""
         wake_after_commit(self.task)
         level = messages.SUCCESS if queued else messages.WARNING
-        self.message_user(request, self.queued(queued) % {"n": f"{queued:,}"}, level)
+        self.message_user(request, self.queued % {"n": f"{queued:,}", "count": queued}, level)
 
 
 @admin.register(SyncedProduct)
@@ -135,14 +130,8 @@ class SyncedProductAdmin(DeliveryAdmin):
     fields = ("external_id", *FIELDS, "synced_at", "created_at", "payload")
     readonly_fields = fields
     task = PRODUCTS
-
-    def feeds(self) -> list[Any]:
-        """Return the product feeds."""
-        return [*registry.products()]
-
-    def queued(self, n: int) -> str:
-        """Return the sentence about so many products."""
-        return ngettext("%(n)s product is queued.", "%(n)s products are queued.", n)
+    feeds = staticmethod(registry.products)
+    queued = ngettext_lazy("%(n)s product is queued.", "%(n)s products are queued.", "count")
 
     def rendered(self, row: SyncedProduct) -> object:
         """Return what the product is now, None where it is gone."""
@@ -167,14 +156,8 @@ class ConversionAdmin(DeliveryAdmin):
     fields = ("order_id", *FIELDS, "sent_at", "created_at", "payload")
     readonly_fields = fields
     task = ORDERS
-
-    def feeds(self) -> list[Any]:
-        """Return the order feeds."""
-        return [*registry.orders()]
-
-    def queued(self, n: int) -> str:
-        """Return the sentence about so many orders."""
-        return ngettext("%(n)s order is queued.", "%(n)s orders are queued.", n)
+    feeds = staticmethod(registry.orders)
+    queued = ngettext_lazy("%(n)s order is queued.", "%(n)s orders are queued.", "count")
 
     def rendered(self, row: Conversion) -> object:
         """Return what the order is now."""

@@ -13,8 +13,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from neuroon_django.admin.rows import ReadOnlyAdmin, shop_of
-from neuroon_django.admin.words import GROUPS, RESULTS, STEPS
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from neuroon_django.admin.words import RESULTS, STEPS
+from neuroon_django.models import Conversion, Group, ShopState, SyncedProduct
 from neuroon_django.operations.health import Health, health_of, pause_problems
 from neuroon_django.operations.problems import SWITCHED_OFF
 from neuroon_django.operations.status import Pause, resume
@@ -103,7 +103,7 @@ def _facts(health: Health) -> dict[str, Any]:
 
 def _pause_row(pause: Pause) -> dict[str, Any]:
     """Return a pause or a wait for the template."""
-    return {"group": GROUPS[pause.group], "reason": pause.reason, "until": pause.until}
+    return {"group": Group(pause.group).label, "reason": pause.reason, "until": pause.until}
 
 
 def _step_row(step: Step) -> dict[str, Any]:

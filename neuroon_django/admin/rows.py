@@ -96,7 +96,7 @@ class FeedFilter(ChosenFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         """Return each feed's label, and its name with its model's."""
         return [
-            (feed.label, f"{type(feed).__name__} ({feed.model._meta.verbose_name})")
+            (feed.label, f"{feed.name} ({feed.model._meta.verbose_name})")
             for feed in model_admin.feeds()
         ]
 

@@ -21,6 +21,7 @@ from neuroon_django.feeds import (
     payload_context,
     registry,
 )
+from neuroon_django.operations.problems import NO_FEED
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.wording import count, join
 
@@ -58,8 +59,7 @@ def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
     if not registry.products(shop):
-        cure = "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
-        yield _warning("no product feed is registered", cure)
+        yield _warning("no product feed is registered", NO_FEED.cure)
 
 
 def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:

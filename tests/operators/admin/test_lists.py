@@ -60,6 +60,11 @@ def test_filters_and_search(neuroon, flush, operator, query, found):
     assert {row[0] for row in cells(answer)} == found
 
 
+def test_the_filter_names_the_shops_feeds(neuroon, flush, operator):
+    html = operator.get(reverse(PRODUCTS)).content.decode()
+    assert "CatalogueFeed (product)" in html
+
+
 @pytest.mark.parametrize("query", ["error=no+price", "feed=shop.order"])
 def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
     neuroon, flush, operator, query

@@ -304,10 +304,11 @@ def test_feeds_are_checked_anew_where_feeds_or_settings_changed(monkeypatch, set
         return len(asked) - before
 
     use_feed(monkeypatch, Product, Counted)
-    once = views(1)
-    assert once and views(3) == 0
+    assert views(1) > 0
+    assert views(3) == 0
     settings.NEUROON_LANGUAGE = "es"
-    assert views(3) == once
+    assert views(1) > 0
+    assert views(3) == 0
     assert asked[-1] == "es"
     use_feed(monkeypatch, Product, type("Another", (Counted,), {"brand": "nonsense"}))
     assert "neuroon.E005" in [id for id, _message, _hint in messages()]
