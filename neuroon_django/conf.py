@@ -141,19 +141,19 @@ class ShopConfig:
 
     @property
     def can_send(self) -> bool:
-        """Whether requests may be made at all: switched on, with a shop id, a key and an address."""
+        """Tell whether requests may be made: switched on, with a shop id, a key and an address."""
         return conf.ENABLED and bool(self.SHOP_ID and self.API_KEY and self.API_URL)
 
     @property
     def integrity(self) -> str:
-        """The integrity in effect: at Neuroon's hosts, only a version's address never changes."""
+        """Return the integrity in effect: at Neuroon's hosts only a version's script never changes."""
         parts = urlsplit(self.WIDGET_URL)
         theirs = f".{parts.hostname}".endswith(".neuroon.ai")
         return "" if theirs and not PINNED.match(parts.path) else self.WIDGET_INTEGRITY
 
     @property
     def key_fingerprint(self) -> str:
-        """The 16 hex digits that tell one key from another without being one."""
+        """Return the 16 hex digits that tell one key from another without being one."""
         return hashlib.sha256(b"neuroon-django:" + self.API_KEY.encode()).hexdigest()[:16]
 
     def client_options(self, **changes: Any) -> dict[str, Any]:
@@ -202,7 +202,7 @@ class Settings:
 
     @property
     def can_send(self) -> bool:
-        """Whether requests may be made for any of the shops."""
+        """Tell whether requests may be made for any of the shops."""
         return any(shop.can_send for shop in self.shops().values())
 
     def shops(self) -> dict[str, ShopConfig]:

@@ -12,13 +12,15 @@ from neuroon_django.conf import ShopConfig
 from neuroon_django.models import SyncedProduct
 from neuroon_django.operations.problems import check_messages
 
+Result = Literal["ok", "warning", "failed"]
+
 
 @dataclass
 class Step:
     """What one step found. A warning hinders nothing; `cure` says what to do."""
 
     name: str
-    result: Literal["ok", "warning", "failed"]
+    result: Result
     text: str
     cure: str = ""
     details: dict[str, Any] = field(default_factory=dict)
@@ -35,14 +37,14 @@ class Step:
 
 def check_settings(shop: ShopConfig) -> Step:
     """Run the system checks of this app."""
-    all_messages = check_messages()
-    shown = [m for m in all_messages if m.is_serious()] or all_messages
-    text = "; ".join(f"{m.msg} ({m.id})" for m in shown)
-    cure = "; ".join(dict.fromkeys(m.hint for m in shown if m.hint))
-    if not shop.can_send:
-        return Step("settings", "failed", text or "NEUROON_ENABLED is False.", cure)
-    if shown:
-        return Step("settings", "failed" if shown[0].is_serious() else "warning", text, cure)
+    found = check_messages()
+    shown = [message for message in found if message.is_serious()] or found
+    if shown or not shop.can_send:
+        text = "; ".join(f"{message.msg} ({message.id})" for message in shown)
+        cure = "; ".join(dict.fromkeys(message.hint for message in shown if message.hint))
+        failed = not shop.can_send or shown[0].is_serious()
+        result: Result = "failed" if failed else "warning"
+        return Step("settings", result, text or "NEUROON_ENABLED is False.", cure)
     text = f"shop {shop.SHOP_ID} at {shop.API_URL} for {shop.STOREFRONT_URL}"
     return Step("settings", "ok", text)
 

@@ -58,9 +58,9 @@ class Verification:
         if self.passed and not self.check:
             resume(self.shop)
 
-    def unverify(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
-        """Give the domain's verification up; `confirm` raises where that is not wanted."""
-        return self._recorded(self._unverify_steps(confirm))
+    def unverify(self) -> Iterator[Step]:
+        """Give the domain's verification up, after the steps that look at settings and tables."""
+        return self._recorded(self._unverify_steps())
 
     @property
     def passed(self) -> bool:
@@ -106,11 +106,10 @@ class Verification:
             yield self._token()
             yield from self._waits()
 
-    def _unverify_steps(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
+    def _unverify_steps(self) -> Iterator[Step]:
         yield check_settings(self.config)
         yield check_tables()
         self.shop = ShopState.objects.for_config(self.config)
-        confirm(self.shop)
         with self._connected():
             yield self._asked("domain", self._unverify)
 

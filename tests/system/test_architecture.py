@@ -309,6 +309,13 @@ def test_names_are_the_fields_terms(path):
     assert names & OLD_WORDS == set()
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_calls_a_command(path):
+    """Commands, the admin and JSON show what the services of `operations` return."""
+    names = set(identifiers(ast.parse(path.read_text())))
+    assert names & {"call_command", "execute_from_command_line", "load_command_class"} == set()
+
+
 def run(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False

@@ -96,12 +96,12 @@ def test_the_error_filter_offers_what_the_overview_tells(neuroon, flush, operato
         SyncedProduct.objects.create(
             shop=shop, key=key, external_id=status, status=status, last_error=f"{status}!" * (key < 4)
         )
-    told = [text for text, _n in status_of(shop).errors]
-    assert sorted(told) == ["deleting!", "pending!", "rejected!"]
+    output = [text for text, _n in status_of(shop).errors]
+    assert sorted(output) == ["deleting!", "pending!", "rejected!"]
     answer = operator.get(reverse(PRODUCTS), {"error": "deleting!"})
     assert [row[0] for row in cells(answer)] == ["deleting"]
     offered = answer.context["cl"].filter_specs[-1].lookup_choices
-    assert sorted(text for text, _shown in offered) == sorted(told)
+    assert sorted(text for text, _shown in offered) == sorted(output)
 
 
 def test_search_by_the_products_own_key(neuroon, flush, operator):
@@ -236,8 +236,8 @@ def test_remove_takes_out_what_neuroon_has(neuroon, flush, operator):
     make_product("A")
     make_product("B", price=None)
     flush()
-    told = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
-    assert told == [
+    output = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
+    assert output == [
         "1 product is queued.",
         "A product comes back with its next change or scan, unless the shop unlists it.",
     ]
@@ -253,7 +253,7 @@ def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
     counts = []
     for across in ("0", "1"):
         with CaptureQueriesContext(connection) as captured:
-            told = act(
+            output = act(
                 operator,
                 PRODUCTS,
                 "send_now",
@@ -262,7 +262,7 @@ def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
                 index="0",
             )
         counts.append(len(captured))
-    assert told == ["150 products are queued."]
+    assert output == ["150 products are queued."]
     assert counts[0] == counts[1]
 
 

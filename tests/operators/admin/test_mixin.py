@@ -64,8 +64,8 @@ def test_law_17_sync_to_neuroon_says_that_it_is_switched_off(neuroon, settings, 
     product = make_product("A")
     Change.objects.all().delete()
     settings.NEUROON_ENABLED = False
-    told = act(operator, SHOP_PRODUCTS, "sync_to_neuroon", [product])
-    assert told == ["Nothing was recorded: NEUROON_ENABLED is False."]
+    output = act(operator, SHOP_PRODUCTS, "sync_to_neuroon", [product])
+    assert output == ["Nothing was recorded: NEUROON_ENABLED is False."]
     assert not Change.objects.exists()
 
 

@@ -90,9 +90,9 @@ def test_check_changes_nothing(neuroon):
 
 def test_json(neuroon):
     make_product()
-    told = json.loads(neuroon_verify("--json"))
-    assert told["passed"] is True
-    assert [(step["name"], step["result"]) for step in told["steps"]] == [
+    output = json.loads(neuroon_verify("--json"))
+    assert output["passed"] is True
+    assert [(step["name"], step["result"]) for step in output["steps"]] == [
         ("settings", "ok"),
         ("feeds", "ok"),
         ("feeds", "ok"),
@@ -103,7 +103,7 @@ def test_json(neuroon):
         ("domain", "ok"),
         ("token", "ok"),
     ]
-    assert neuroon.api_key not in json.dumps(told)
+    assert neuroon.api_key not in json.dumps(output)
 
 
 def test_domains_are_verified_in_turn(neuroon):
@@ -256,9 +256,9 @@ def test_unverify_prints_json(neuroon):
         neuroon_verify("--unverify", "--json")
     assert refused.value.returncode == 2
     assert neuroon.requests == []
-    told = json.loads(neuroon_verify("--unverify", "--json", "--no-input"))
-    assert told["passed"] is True
-    assert [step["name"] for step in told["steps"]] == ["settings", "tables", "domain"]
+    output = json.loads(neuroon_verify("--unverify", "--json", "--no-input"))
+    assert output["passed"] is True
+    assert [step["name"] for step in output["steps"]] == ["settings", "tables", "domain"]
     neuroon.api_key = "sk_other"
     lines, failed = failing("--unverify", "--json", "--no-input")
     assert json.loads("\n".join(lines))["steps"][-1]["result"] == "failed"
@@ -283,13 +283,13 @@ def test_options_that_exclude_each_other(neuroon, options):
 @pytest.mark.parametrize("options", [[], ["--check"], ["--unverify"]])
 def test_a_wrong_setting_could_not_run(neuroon, settings, name, value, options):
     setattr(settings, f"NEUROON_{name}", value)
-    told = f"NEUROON_{name} is '{value}', which is no value for it. (neuroon.E001)"
+    output = f"NEUROON_{name} is '{value}', which is no value for it. (neuroon.E001)"
     lines, failed = failing(*options)
     assert lines[0] == f"failed   settings {told}"
     assert len(lines) == 2  # and what to type
     assert (str(failed), failed.returncode) == ("Failed: settings", 2)
     lines, failed = failing(*options, "--json")
     [step] = json.loads("\n".join(lines))["steps"]
-    assert (step["name"], step["result"], step["text"]) == ("settings", "failed", told)
+    assert (step["name"], step["result"], step["text"]) == ("settings", "failed", output)
     assert failed.returncode == 2
     assert neuroon.requests == []

@@ -177,8 +177,8 @@ def test_dry_run_prints_payloads_and_sends_nothing(neuroon):
     assert neuroon_sync("--dry-run").endswith("0 to send, 0 to delete, 0 to reject.\n")
     assert neuroon_sync("--dry-run", "--full") == expected
     a.delete()
-    told = "delete A\nNothing was sent: 0 to send, 1 to delete, 0 to reject.\n"
-    assert neuroon_sync("--dry-run") == told
+    output = "delete A\nNothing was sent: 0 to send, 1 to delete, 0 to reject.\n"
+    assert neuroon_sync("--dry-run") == output
     assert neuroon_sync("--dry-run", "--retry").splitlines()[0] == "reject B no price"
     assert "A" in neuroon.products
 
@@ -189,8 +189,8 @@ def test_dry_run_with_scan_tells_what_no_signal_told(neuroon):
     Product.objects.filter(sku="A").update(is_published=False)
     Product.objects.filter(sku="B").delete()
     Change.objects.all().delete()
-    told = "delete A\ndelete B\nNothing was sent: 0 to send, 2 to delete, 0 to reject.\n"
-    assert neuroon_sync("--dry-run", "--scan") == told
+    output = "delete A\ndelete B\nNothing was sent: 0 to send, 2 to delete, 0 to reject.\n"
+    assert neuroon_sync("--dry-run", "--scan") == output
 
 
 def test_dry_run_prints_what_orders_would_report(neuroon):
@@ -206,10 +206,10 @@ def test_dry_run_prints_what_orders_would_report(neuroon):
         '"searchLogId":"search-1","quantity":1,"lineTotal":20.00}]}'
     )
     kept = "reject Order 1002: order value: -1.00 is negative\n"
-    told = f"send Order 1001: {report}\n{kept}"
-    told += "Nothing was sent: 1 to send, 0 to delete, 1 to reject.\n"
-    assert neuroon_sync("--dry-run") == told
-    assert neuroon_sync("--dry-run") == told
+    output = f"send Order 1001: {report}\n{kept}"
+    output += "Nothing was sent: 1 to send, 0 to delete, 1 to reject.\n"
+    assert neuroon_sync("--dry-run") == output
+    assert neuroon_sync("--dry-run") == output
     assert neuroon.requests == []
     with pytest.raises(CommandError):
         neuroon_sync()  # 1002 is rejected
