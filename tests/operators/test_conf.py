@@ -48,7 +48,7 @@ def test_none_and_an_empty_text_are_not_set(settings, name, value):
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("written", "meant"),
     [
         ("https://müller.de/", "https://xn--mller-kva.de"),
         ("https://MÜLLER.de:8443", "https://xn--mller-kva.de:8443"),
@@ -58,8 +58,8 @@ def test_none_and_an_empty_text_are_not_set(settings, name, value):
         ("https://mystore.com/", "https://mystore.com"),
     ],
 )  # fmt: skip
-def test_an_address_is_what_travels(settings, output, meant):
-    settings.NEUROON_STOREFRONT_URL = settings.NEUROON_API_URL = output
+def test_an_address_is_what_travels(settings, written, meant):
+    settings.NEUROON_STOREFRONT_URL = settings.NEUROON_API_URL = written
     assert (meant, meant) == (SHOP.STOREFRONT_URL, SHOP.API_URL)
     assert SHOP.USER_AGENT.isascii()
     assert check_settings() == []

@@ -285,7 +285,7 @@ def test_a_wrong_setting_could_not_run(neuroon, settings, name, value, options):
     setattr(settings, f"NEUROON_{name}", value)
     output = f"NEUROON_{name} is '{value}', which is no value for it. (neuroon.E001)"
     lines, failed = failing(*options)
-    assert lines[0] == f"failed   settings {told}"
+    assert lines[0] == f"failed   settings {output}"
     assert len(lines) == 2  # and what to type
     assert (str(failed), failed.returncode) == ("Failed: settings", 2)
     lines, failed = failing(*options, "--json")
