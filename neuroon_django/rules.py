@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -160,10 +161,16 @@ def is_address(value: Any) -> bool:
 
     A query, a fragment and white space are refused, and so is more than 255 characters.
     """
-    if not _is_plain(value) or not ascii_address(value).isascii():
+    return is_text(value) and _is_absolute(value)
+
+
+@lru_cache(maxsize=100)
+def _is_absolute(url: str) -> bool:
+    """Return the same of a text; pages ask it of the same few addresses."""
+    if not _is_plain(url) or not ascii_address(url).isascii():
         return False
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
