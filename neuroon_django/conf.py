@@ -109,7 +109,7 @@ class ShopConfig:
         rule=whole(1, MAX_BATCH),
         hint=f"a whole number from 1 to {MAX_BATCH}",
     )
-    CURRENCY = Setting[str]("USD", rule=rules.is_currency, hint='"EUR"')
+    CURRENCY = Setting[str]("USD", rule=rules.is_currency, usable=rules.is_text, hint='"EUR"')
     LANGUAGE = Setting[str](lambda shop: settings.LANGUAGE_CODE, rule=rules.is_text, hint='"es"')
     RATE_LIMIT = Setting(
         100,
@@ -124,19 +124,29 @@ class ShopConfig:
         rule=whole(1, 64),
         hint="a whole number from 1 to 64",
     )
-    TIMEOUT = Setting(60, clean=float, rule=number(0.1, 600), hint="60, in seconds, from 0.1 to 600")
+    TIMEOUT = Setting(
+        60,
+        clean=float,
+        rule=number(0.1, 600),
+        usable=number(0.001, 600),
+        hint="60, in seconds, from 0.1 to 600",
+    )
     USER_AGENT = Setting[str](_user_agent, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
     WIDGET_URL = Setting[str](
         "https://cdn.neuroon.ai/widget.js",
         rule=rules.is_script_address,
+        usable=rules.is_parsable,
         hint='"https://cdn.neuroon.ai/widget.js"',
     )
     WIDGET_INTEGRITY = Setting[str]("", rule=rules.is_text, hint='"sha384-…"')
     WIDGET_THEME = Setting[str](
-        "auto", rule=one_of("auto", "light", "dark"), hint='"auto", "light" or "dark"'
+        "auto",
+        rule=one_of("auto", "light", "dark"),
+        usable=rules.is_text,
+        hint='"auto", "light" or "dark"',
     )
     WIDGET_POSITION = Setting[str](
-        "inline", rule=one_of("inline", "floating"), hint='"inline" or "floating"'
+        "inline", rule=one_of("inline", "floating"), usable=rules.is_text, hint='"inline" or "floating"'
     )
 
     @property

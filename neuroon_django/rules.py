@@ -43,8 +43,9 @@ class Setting(Generic[T]):
     environment variables leave.
 
     Reading never raises, since it happens in the shop's requests and threads: a value that cannot be
-    cleaned, or is wrong then, is logged once, and `instead` is read, which is the default unless
-    given. The system checks name it more strictly, as it was written.
+    cleaned, or is not `usable` then, is logged once, and `instead` is read, which is the default
+    unless given. What is usable is the rule's to say unless given: a text that is no theme hurts
+    nobody. The system checks go by the rule, and by the value as it was written.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Setting(Generic[T]):
         hint: str,
         clean: Callable[[Any], T] = lambda value: value,
         unset: tuple[Any, ...] = (None, ""),
+        usable: Rule | None = None,
         instead: Any = None,
     ) -> None:
         self.default = default
@@ -62,6 +64,7 @@ class Setting(Generic[T]):
         self.rule = rule
         self.hint = hint
         self.unset = unset
+        self.usable = usable or rule
         self.instead = default if instead is None else instead
         self._reported: set[str] = set()
 
@@ -81,7 +84,7 @@ class Setting(Generic[T]):
             return self._of(self.default, config)
         try:
             cleaned = self.clean(value)
-            if self.rule(cleaned):
+            if self.usable(cleaned):
                 return cleaned
         except Exception:  # noqa: S110 - whatever the value's own conversion raises
             pass
@@ -172,6 +175,14 @@ def _is_absolute(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def is_parsable(value: Any) -> bool:
+    """Return whether a value is a text that can be taken apart as an address, a right one or not."""
+    try:
+        return is_text(value) and bool(urlsplit(value))
     except ValueError:
         return False
 

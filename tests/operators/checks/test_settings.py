@@ -47,7 +47,7 @@ WRONG = {
     "CONTEXT": [5],
     "KEEP_CLICKS": ["90", -1, inf, nan, 1e12, True, timedelta(days=-1), timedelta.max],
     "USER_AGENT": [5, "tienda/ñ", "shop\r\nX: 1", " shop"],
-    "WIDGET_URL": ["cdn.neuroon.ai/widget.js", "/widget.js?v=1", "/my widget.js"],
+    "WIDGET_URL": ["cdn.neuroon.ai/widget.js", "/widget.js?v=1", "/my widget.js", "https://["],
     "WIDGET_INTEGRITY": [5],
     "WIDGET_THEME": ["blue"],
     "WIDGET_POSITION": ["left"],
