@@ -146,7 +146,10 @@ class ShopConfig:
         hint='"auto", "light" or "dark"',
     )
     WIDGET_POSITION = Setting[str](
-        "inline", rule=one_of("inline", "floating"), usable=rules.is_text, hint='"inline" or "floating"'
+        "inline",
+        rule=one_of("inline", "floating"),
+        usable=rules.is_text,
+        hint='"inline" or "floating"',
     )
 
     @property
