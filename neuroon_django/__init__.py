@@ -2,6 +2,9 @@
 
 Everything here can be imported anywhere, also before the apps are ready; the functions import what
 they need when they are called.
+
+"(law 5)" in a docstring refers to `docs/laws.md`, the list of what the app promises to the shop, and
+"(`API.md`, …)" to Neuroon's documentation of its server-to-server API.
 """
 
 from __future__ import annotations

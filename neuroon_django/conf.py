@@ -1,8 +1,8 @@
 """The `NEUROON_…` settings: one descriptor each, which holds default, cleaning, rule and hint.
 
-`ShopConfig` has what belongs to one shop, `Settings` what belongs to the project. Everything is read
-on use and nothing is cached, so `override_settings` works. The system checks walk over the same
-descriptors.
+`ShopConfig` has what belongs to one shop and is passed to whatever needs it; `conf`, of the class
+`Settings`, has what belongs to the project, and the project's shops. Everything is read on use and
+nothing is cached, so `override_settings` works. The system checks walk over the same descriptors.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from neuroon_django.rules import (
     ascii_address,
     number,
     one_of,
+    or_none,
     settings_of,
     up_to,
     whole,
@@ -55,7 +56,7 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 
 class Secret(str):
-    """A text that tracebacks, logs and debuggers show masked."""
+    """A text whose `repr` is masked, as in tracebacks and debuggers; `str` and `format` show it."""
 
     __slots__ = ()
 
@@ -63,16 +64,8 @@ class Secret(str):
         return "'sk_…'" if self else "''"
 
 
-def _as_written(value: Any) -> Any:
-    return value
-
-
-def _stripped(value: Any) -> str:
-    return str(value).strip()
-
-
-def _address(value: Any) -> str:
-    return ascii_address(str(value).rstrip("/"))
+def _address(value: str) -> str:
+    return ascii_address(value.rstrip("/"))
 
 
 def _user_agent(shop: ShopConfig) -> str:
@@ -92,22 +85,23 @@ class ShopConfig:
     alias: str
     own: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
-    SHOP_ID = Setting("", clean=_stripped, rule=up_to(200), hint='"shop_…", from Neuroon\'s dashboard')
+    SHOP_ID = Setting("", clean=str.strip, rule=up_to(200), hint='"shop_…", from Neuroon\'s dashboard')
     API_KEY = Setting(
         "",
-        clean=lambda value: Secret(_stripped(value)),
+        clean=lambda value: Secret(str.strip(value)),
         rule=rules.is_key,
         hint='"sk_…", from Neuroon\'s dashboard',
     )
     API_URL = Setting(
-        DEFAULT_API_URL, clean=_address, rule=rules.is_address, hint='"https://api.neuroon.ai"'
+        DEFAULT_API_URL,
+        clean=_address,
+        rule=rules.is_address,
+        hint='"https://api.neuroon.ai"',
+        instead="",  # a mistyped address of a test's Neuroon must not become that of the live one
     )
     STOREFRONT_URL = Setting("", clean=_address, rule=rules.is_address, hint='"https://mystore.com"')
     PRODUCTS_API = Setting[Literal["auto", "plugin", "shops"]](
-        "auto",
-        clean=_as_written,
-        rule=one_of("auto", "plugin", "shops"),
-        hint='"auto", "plugin" or "shops"',
+        "auto", rule=one_of("auto", "plugin", "shops"), hint='"auto", "plugin" or "shops"'
     )
     BATCH_SIZE = Setting(
         MAX_BATCH,
@@ -115,12 +109,12 @@ class ShopConfig:
         rule=whole(1, MAX_BATCH),
         hint=f"a whole number from 1 to {MAX_BATCH}",
     )
-    CURRENCY = Setting("USD", clean=str, rule=rules.is_currency, hint='"EUR"')
-    LANGUAGE = Setting(lambda shop: settings.LANGUAGE_CODE, clean=str, rule=rules.is_text, hint='"es"')
+    CURRENCY = Setting[str]("USD", rule=rules.is_currency, usable=rules.is_text, hint='"EUR"')
+    LANGUAGE = Setting[str](lambda shop: settings.LANGUAGE_CODE, rule=rules.is_text, hint='"es"')
     RATE_LIMIT = Setting(
         100,
         clean=lambda value: None if value is None else float(value),
-        rule=number(1, 1_000_000),
+        rule=or_none(number(1, 1_000_000)),
         hint="100, the requests per minute, or None",
         unset=("",),  # None is a value: unpaced
     )
@@ -130,23 +124,35 @@ class ShopConfig:
         rule=whole(1, 64),
         hint="a whole number from 1 to 64",
     )
-    TIMEOUT = Setting(60, clean=float, rule=number(0.1, 600), hint="60, in seconds, from 0.1 to 600")
-    USER_AGENT = Setting(_user_agent, clean=str, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
-    WIDGET_TOKEN = Setting(
-        "auto", clean=str, rule=one_of("auto", "issue", "sign"), hint='"auto", "issue" or "sign"'
+    TIMEOUT = Setting(
+        60,
+        clean=float,
+        rule=number(0.1, 600),
+        usable=number(0.001, 600),
+        hint="60, in seconds, from 0.1 to 600",
     )
-    WIDGET_URL = Setting(
+    USER_AGENT = Setting[str](_user_agent, rule=rules.is_trimmed_header, hint='"my-shop/1.0"')
+    WIDGET_TOKEN = Setting[str](
+        "auto", rule=one_of("auto", "issue", "sign"), hint='"auto", "issue" or "sign"'
+    )
+    WIDGET_URL = Setting[str](
         "https://cdn.neuroon.ai/widget.js",
-        clean=str,
         rule=rules.is_script_address,
+        usable=rules.is_parsable,
         hint='"https://cdn.neuroon.ai/widget.js"',
     )
-    WIDGET_INTEGRITY = Setting("", clean=str, rule=rules.is_text, hint='"sha384-…"')
-    WIDGET_THEME = Setting(
-        "auto", clean=str, rule=one_of("auto", "light", "dark"), hint='"auto", "light" or "dark"'
+    WIDGET_INTEGRITY = Setting[str]("", rule=rules.is_text, hint='"sha384-…"')
+    WIDGET_THEME = Setting[str](
+        "auto",
+        rule=one_of("auto", "light", "dark"),
+        usable=rules.is_text,
+        hint='"auto", "light" or "dark"',
     )
-    WIDGET_POSITION = Setting(
-        "inline", clean=str, rule=one_of("inline", "floating"), hint='"inline" or "floating"'
+    WIDGET_POSITION = Setting[str](
+        "inline",
+        rule=one_of("inline", "floating"),
+        usable=rules.is_text,
+        hint='"inline" or "floating"',
     )
 
     @property
@@ -156,19 +162,20 @@ class ShopConfig:
 
     @property
     def can_send(self) -> bool:
-        """Whether requests may be made at all: switched on, with a shop id and a key, not silent."""
-        return conf.ENABLED and bool(self.SHOP_ID) and bool(self.API_KEY) and not self.is_silent
+        """Tell whether requests may be made: switched on, with id, key and address, not silent."""
+        complete = bool(self.SHOP_ID and self.API_KEY and self.API_URL)
+        return conf.ENABLED and complete and not self.is_silent
 
     @property
     def integrity(self) -> str:
-        """The integrity in effect: at Neuroon's hosts, only a version's address never changes."""
+        """Return the integrity in effect: at Neuroon's hosts only a version's script never changes."""
         parts = urlsplit(self.WIDGET_URL)
         theirs = f".{parts.hostname}".endswith(".neuroon.ai")
         return "" if theirs and not PINNED.match(parts.path) else self.WIDGET_INTEGRITY
 
     @property
     def key_fingerprint(self) -> str:
-        """The 16 hex digits that tell one key from another without being one."""
+        """Return the 16 hex digits that tell one key from another without being one."""
         return hashlib.sha256(b"neuroon-django:" + self.API_KEY.encode()).hexdigest()[:16]
 
     def client_options(self, **changes: Any) -> dict[str, Any]:
@@ -184,21 +191,20 @@ class ShopConfig:
         } | changes
 
 
-# A flat read such as `conf.SHOP_ID` belongs to the shop "default".
-class Settings(ShopConfig):
+class Settings:
     """The settings of the project, and its shops."""
+
+    own: Mapping[str, Any] = {}  # a project's settings are flat
 
     DEBOUNCE = Setting(2, clean=float, rule=number(0, 3600), hint="2, in seconds, from 0 to 3600")
     WIDGET_TIMEOUT = Setting(2, clean=float, rule=number(0.1, 60), hint="2, in seconds, from 0.1 to 60")
-    CACHE = Setting(
+    CACHE = Setting[str](
         "default",
-        clean=str,
         rule=lambda value: rules.is_text(value) and value in settings.CACHES,
         hint="a name in CACHES",
     )
     QUEUE = Setting[str | None](
         None,
-        clean=_as_written,
         rule=rules.is_text,
         hint='"neuroon", the name of a Celery queue, or None',
     )
@@ -210,15 +216,22 @@ class Settings(ShopConfig):
         rule=rules.is_age,
         hint="90, in days, or a timedelta, of ten years at most",
     )
-    CONTEXT = Setting(
+    CONTEXT = Setting[str](
         "",
-        clean=str,
         rule=rules.is_text,
         hint='"shop.scopes.everything", the dotted path of a context manager, or None',
     )
 
-    def __init__(self) -> None:
-        super().__init__(DEFAULT_ALIAS)
+    @property
+    def can_send(self) -> bool:
+        """Tell whether requests may be made for any of the shops."""
+        return any(shop.can_send for shop in self.shops().values())
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether tests run here that did not say where any of the shops' Neuroon is."""
+        shops = self.shops().values()
+        return environment.runs_tests() and all(shop.is_silent for shop in shops)
 
     def shops(self) -> dict[str, ShopConfig]:
         """Return the project's shops by alias."""

@@ -6,9 +6,11 @@ A value of None or "" means "not set" and reaches no rule.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -16,7 +18,10 @@ import idna
 from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
+logger = logging.getLogger("neuroon_django")
+
 PREFIX = "NEUROON_"
+SECRETS = ("API_KEY",)  # settings whose value is never shown
 
 T = TypeVar("T")
 Rule = Callable[[Any], bool]
@@ -33,25 +38,35 @@ class Setting(Generic[T]):
     """One setting: what it is where it is not set, how it is cleaned, and which values are right.
 
     `default` is a value as one would write it, or a function of the `ShopConfig`. `clean` makes of a
-    written value, or of the default, what the app reads. `rule` tells whether a written value is
-    right, and `hint` what to type instead. Values in `unset` count as not set: None and an empty text,
-    which environment variables leave.
+    written value, or of the default, what the app reads. `rule` tells whether a value is right, and
+    `hint` what to type instead. Values in `unset` count as not set: None and an empty text, which
+    environment variables leave.
+
+    Reading never raises, since it happens in the shop's requests and threads: a value that cannot be
+    cleaned, or is not `usable` then, is logged once, and `instead` is read, which is the default
+    unless given. What is usable is the rule's to say unless given: a text that is no theme hurts
+    nobody. The system checks go by the rule, and by the value as it was written.
     """
 
     def __init__(
         self,
         default: Any,
         *,
-        clean: Callable[[Any], T],
         rule: Rule,
         hint: str,
+        clean: Callable[[Any], T] = lambda value: value,
         unset: tuple[Any, ...] = (None, ""),
+        usable: Rule | None = None,
+        instead: Any = None,
     ) -> None:
         self.default = default
         self.clean = clean
         self.rule = rule
         self.hint = hint
         self.unset = unset
+        self.usable = usable or rule
+        self.instead = default if instead is None else instead
+        self._reported: set[str] = set()
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -66,13 +81,34 @@ class Setting(Generic[T]):
             return self
         value = self.written(config)
         if value in self.unset:
-            value = self.default(config) if callable(self.default) else self.default
-        return self.clean(value)
+            return self._of(self.default, config)
+        try:
+            cleaned = self.clean(value)
+            if self.usable(cleaned):
+                return cleaned
+        except Exception:  # noqa: S110 - whatever the value's own conversion raises
+            pass
+        self._report(value)
+        return self._of(self.instead, config)
+
+    def _of(self, default: Any, config: Configured) -> T:
+        return self.clean(default(config) if callable(default) else default)
 
     def written(self, config: Configured) -> Any:
         """Return the value as the shop, or else the project, wrote it; None or "" if neither did."""
         value = config.own.get(self.name, "")
         return getattr(settings, self.flat, "") if value in self.unset else value
+
+    def shown(self, value: Any) -> str:
+        """Return a written value as messages show it; a key is not shown."""
+        return "…" if self.name in SECRETS else repr(value)[:100]
+
+    def _report(self, value: Any) -> None:
+        """Log once per process that this value is not used."""
+        shown = self.shown(value)
+        if shown not in self._reported:
+            self._reported.add(shown)
+            logger.error("setting_ignored name=%s value=%s: set it to %s", self.flat, shown, self.hint)
 
 
 def settings_of(owner: type) -> dict[str, Setting[Any]]:
@@ -128,11 +164,25 @@ def is_address(value: Any) -> bool:
 
     A query, a fragment and white space are refused, and so is more than 255 characters.
     """
-    if not _is_plain(value) or not ascii_address(value).isascii():
+    return is_text(value) and _is_absolute(value)
+
+
+@lru_cache(maxsize=100)
+def _is_absolute(url: str) -> bool:
+    """Return the same of a text; pages ask it of the same few addresses."""
+    if not _is_plain(url) or not ascii_address(url).isascii():
         return False
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def is_parsable(value: Any) -> bool:
+    """Return whether a value is a text that can be taken apart as an address, a right one or not."""
+    try:
+        return is_text(value) and bool(urlsplit(value))
     except ValueError:
         return False
 
@@ -171,6 +221,11 @@ def number(least: float, most: float) -> Rule:
 def whole(least: int, most: int) -> Rule:
     """Return the rule "a whole number from `least` to `most`"."""
     return lambda value: isinstance(value, int) and is_number(value, least, most)
+
+
+def or_none(rule: Rule) -> Rule:
+    """Return the rule "None, or a value that another rule allows"."""
+    return lambda value: value is None or rule(value)
 
 
 def one_of(*values: str) -> Rule:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -23,6 +24,14 @@ from neuroon_django.widget.pages import memory
 from tests import services
 from tests.factories import current_shop
 from tests.feeds_in_use import looked_at, use_feeds, use_items  # noqa: F401
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests have recorded for the summary, from other processes too."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(autouse=True)

@@ -10,18 +10,17 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from neuroon_django.admin.rows import (
     BoundedPaginator,
     ErrorFilter,
     FeedFilter,
-    ModelAdmin,
+    ReadOnlyAdmin,
     object_link,
     shop_of,
     state,
 )
-from neuroon_django.conf import conf
 from neuroon_django.delivery.building import render_rows
 from neuroon_django.delivery.orders import report_rows
 from neuroon_django.feeds import Invalid, registry
@@ -32,22 +31,29 @@ from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 FIELDS = ("state", "shop_object", "last_error", "waiting_since", "due_at", "attempts")
 
 
-class DeliveryAdmin(ModelAdmin):
-    """A list of rows to deliver: nobody adds, edits or deletes any; actions change them in sets."""
-
-    class Media:
-        css = {"all": ["neuroon_django/admin.css"]}
+class DeliveryAdmin(ReadOnlyAdmin):
+    """A list of rows to deliver; actions change them in sets."""
 
     actions = ["send_now", "retry"]
     ordering = ["-pk"]
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
-    task: Any = None
+    # What a list says of its own.
+    task: str
+    feeds: Any  # the sources of the feeds whose objects the rows stand for
+    queued: Any  # the sentence about so many rows
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the request's shop."""
         return super().get_queryset(request).filter(shop=shop_of(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row with the shop of the request."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.shop = shop_of(request)
+        return row
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -64,26 +70,6 @@ class DeliveryAdmin(ModelAdmin):
         labels = [feed.label for feed in self.feeds()]
         matches = Q(**{f"{name}__startswith": term}) | Q(model__in=labels, object_pk=term)
         return queryset.filter(matches), False
-
-    def feeds(self) -> list[Any]:
-        """Return the feeds whose objects the rows stand for."""
-        raise NotImplementedError
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds a row by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes a row by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes a row by hand."""
-        return False
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Who may change rows may act on them."""
-        return super().has_change_permission(request)
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, row: Any) -> str:
@@ -126,11 +112,10 @@ class DeliveryAdmin(ModelAdmin):
         self._act(request, queryset.filter(status="rejected").requeue())  # type: ignore[attr-defined]
 
     def _act(self, request: HttpRequest, queued: int) -> None:
-        """Wake a worker, and tell how many rows are queued."""
+        """Wake a worker, and tell the person how many products or orders are queued."""
         wake_after_commit(self.task)
-        message = ngettext("%(n)s row is queued.", "%(n)s rows are queued.", queued)
         level = messages.SUCCESS if queued else messages.WARNING
-        self.message_user(request, message % {"n": f"{queued:,}"}, level)
+        self.message_user(request, self.queued % {"n": f"{queued:,}", "count": queued}, level)
 
 
 @admin.register(SyncedProduct)
@@ -145,14 +130,11 @@ class SyncedProductAdmin(DeliveryAdmin):
     fields = ("external_id", *FIELDS, "synced_at", "created_at", "payload")
     readonly_fields = fields
     task = PRODUCTS
-
-    def feeds(self) -> list[Any]:
-        """Return the product feeds."""
-        return [*registry.products()]
+    feeds = staticmethod(registry.products)
+    queued = ngettext_lazy("%(n)s product is queued.", "%(n)s products are queued.", "count")
 
     def rendered(self, row: SyncedProduct) -> object:
         """Return what the product is now, None where it is gone."""
-        row.shop.config = conf.shop()
         return render_rows(row.shop, [row]).get((row.model, row.object_pk))
 
     @admin.action(permissions=["operate"], description=gettext_lazy("Remove from Neuroon"))
@@ -174,12 +156,9 @@ class ConversionAdmin(DeliveryAdmin):
     fields = ("order_id", *FIELDS, "sent_at", "created_at", "payload")
     readonly_fields = fields
     task = ORDERS
-
-    def feeds(self) -> list[Any]:
-        """Return the order feeds."""
-        return [*registry.orders()]
+    feeds = staticmethod(registry.orders)
+    queued = ngettext_lazy("%(n)s order is queued.", "%(n)s orders are queued.", "count")
 
     def rendered(self, row: Conversion) -> object:
         """Return what the order is now."""
-        row.shop.config = conf.shop()
         return report_rows(row.shop, [row])[row.pk]

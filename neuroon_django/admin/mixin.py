@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from neuroon_django import mark_changed
-from neuroon_django.admin.rows import state
+from neuroon_django.admin.rows import shop_of, state
 from neuroon_django.conf import conf
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
@@ -30,7 +30,7 @@ class _Rows(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page, and give each product its row."""
         super().get_results(request)
-        rows = rows_of(self.model, [product.pk for product in self.result_list])
+        rows = rows_of(shop_of(request), self.model, [product.pk for product in self.result_list])
         site = self.model_admin.admin_site
         ours = site.is_registered(SyncedProduct) and site.get_model_admin(SyncedProduct)
         linked = ours and ours.has_view_permission(request)
@@ -39,10 +39,10 @@ class _Rows(ChangeList):
             setattr(product, LINKED, linked)
 
 
-def rows_of(model: Any, pks: list[Any]) -> dict[str, SyncedProduct]:
+def rows_of(shop: ShopState, model: Any, pks: list[Any]) -> dict[str, SyncedProduct]:
     """Return the rows of these products, by primary key as text."""
-    labels = [feed.label for feed in registry.sources_of(model)]
-    owned = SyncedProduct.objects.of(ShopState.objects.for_config(conf.shop())).filter(model__in=labels)
+    labels = [feed.label for feed in registry.sources_of(model, shop.config)]
+    owned = SyncedProduct.objects.of(shop).filter(model__in=labels)
     return {row.object_pk: row for row in owned.filter(object_pk__in=list(map(str, pks)))}
 
 

@@ -12,11 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
-from neuroon_django.admin.rows import ModelAdmin
-from neuroon_django.admin.words import GROUPS, RESULTS, STEPS
-from neuroon_django.conf import conf
-from neuroon_django.models import Conversion, ShopState, SyncedProduct
-from neuroon_django.operations.health import SWITCHED_OFF, Health, health_of, pause_problems
+from neuroon_django.admin.rows import ReadOnlyAdmin, shop_of
+from neuroon_django.admin.words import RESULTS, STEPS
+from neuroon_django.models import Conversion, Group, ShopState, SyncedProduct
+from neuroon_django.operations.health import Health, health_of, pause_problems
+from neuroon_django.operations.problems import SWITCHED_OFF
 from neuroon_django.operations.status import Pause, resume
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
@@ -27,19 +27,8 @@ TEMPLATE = "admin/neuroon_django/shopstate/overview.html"
 
 
 @admin.register(ShopState)
-class ShopStateAdmin(ModelAdmin):
+class ShopStateAdmin(ReadOnlyAdmin):
     """One page in the place of a list: there is one shop."""
-
-    class Media:
-        css = {"all": ["neuroon_django/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds one."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes one."""
-        return False
 
     def get_urls(self) -> list[Any]:
         """Return the list's address only."""
@@ -50,10 +39,10 @@ class ShopStateAdmin(ModelAdmin):
         """Show the overview; a POST is one of its buttons."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shop = ShopState.objects.for_config(conf.shop())
+        shop = shop_of(request)
         steps: list[Step] = []
         if request.method == "POST":
-            if not self.has_change_permission(request):
+            if not self.has_operate_permission(request):
                 raise PermissionDenied
             if "verify" not in request.POST:
                 self._set_going(request, shop)
@@ -66,7 +55,7 @@ class ShopStateAdmin(ModelAdmin):
             "title": _("Neuroon search"),
             "opts": self.opts,
             "media": self.media,
-            "may_change": self.has_change_permission(request),
+            "may_change": self.has_operate_permission(request),
             "steps": [_step_row(step) for step in steps],
             **_facts(health_of(shop)),
         }
@@ -87,7 +76,7 @@ class ShopStateAdmin(ModelAdmin):
 
     def _verify(self, request: HttpRequest, shop: ShopState) -> list[Step]:
         """Take the steps of the verification, and tell how it ended."""
-        verification = Verification(lambda: shop)
+        verification = Verification(shop.config)
         steps = list(verification.run())
         if verification.passed:
             self.message_user(request, _("The verification has passed."), messages.SUCCESS)
@@ -114,7 +103,7 @@ def _facts(health: Health) -> dict[str, Any]:
 
 def _pause_row(pause: Pause) -> dict[str, Any]:
     """Return a pause or a wait for the template."""
-    return {"group": GROUPS[pause.group], "reason": pause.reason, "until": pause.until}
+    return {"group": Group(pause.group).label, "reason": pause.reason, "until": pause.until}
 
 
 def _step_row(step: Step) -> dict[str, Any]:

@@ -32,6 +32,29 @@ RECENT = 1_000  # rows of a status whose errors are offered as a filter
 STUCK = ("rejected", "pending", "deleting")  # whose errors the overview shows, too
 
 
+class ReadOnlyAdmin(ModelAdmin):
+    """An admin in which nobody adds, edits or deletes anything."""
+
+    class Media:
+        css = {"all": ["neuroon_django/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds a row by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes a row by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a row by hand."""
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may change rows may use actions and buttons."""
+        return super().has_change_permission(request)
+
+
 def shop_of(request: Any) -> ShopState:
     """Return the shop whose rows a request shows, read once per request."""
     if not hasattr(request, "neuroon_shop"):
@@ -73,7 +96,7 @@ class FeedFilter(ChosenFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         """Return each feed's label, and its name with its model's."""
         return [
-            (feed.label, f"{type(feed).__name__} ({feed.model._meta.verbose_name})")
+            (feed.label, f"{feed.name} ({feed.model._meta.verbose_name})")
             for feed in model_admin.feeds()
         ]
 

@@ -1,15 +1,8 @@
-"""The admin's own words for groups, steps and results, which the services name in English."""
+"""The admin's own words for steps and results, which the services name in English."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-
-GROUPS = {
-    "products": _("products"),
-    "deletes": _("deletes"),
-    "conversions": _("conversions"),
-    "token": _("token"),
-}
 
 STEPS = {
     "settings": _("settings"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -23,9 +24,12 @@ from neuroon_django.checks.names import (
     warning,
 )
 from neuroon_django.checks.together import together
+from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.feeds import Source, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
+from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import SyncedProduct
+from neuroon_django.rules import settings_of
 
 USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call their fields
 
@@ -33,8 +37,22 @@ USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shop
 @register("neuroon")
 def check_feeds(**kwargs: Any) -> list[CheckMessage]:
     """Check every registered source, and all of them together."""
-    messages = [message for source in registry.sources().values() for message in _feed(source)]
-    return [*messages, *together()]
+    return [*_each(tuple(registry.feeds.values()), _settings_in_use()), *together()]
+
+
+@lru_cache(maxsize=1)
+def _each(feeds: tuple[Registration, ...], settings_in_use: int) -> list[CheckMessage]:
+    """Check each feed anew where feeds or settings differ from the last time.
+
+    The overview asks on each view, and a queryset is built and compiled for the answer.
+    """
+    return [message for source in registry.sources().values() for message in _feed(source)]
+
+
+def _settings_in_use() -> int:
+    """Return a number that changes with the settings of the shops, which `get_queryset()` may read."""
+    declared = settings_of(ShopConfig).values()
+    return hash(tuple(repr(s.written(shop)) for shop in conf.shops().values() for s in declared))
 
 
 def _feed(source: Source[Any]) -> Iterator[CheckMessage]:

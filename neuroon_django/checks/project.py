@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from neuroon_django.checks.settings import each_shop, is_local, is_written
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig, conf
 from neuroon_django.feeds import registry
+from neuroon_django.operations.problems import NO_FEED
 from neuroon_django.rules import is_address
 from neuroon_django.schedules import beat_schedule
 
@@ -30,11 +31,7 @@ def check_project(**kwargs: Any) -> list[CheckMessage]:
 
 def _feeds() -> Iterator[CheckMessage]:
     if not registry.products():
-        yield Warning(
-            "No product feed is registered: nothing reaches Neuroon.",
-            hint="Write <app>/neuroon.py with a ProductFeed and @register(Product).",
-            id="neuroon.W004",
-        )
+        yield Warning(f"{NO_FEED.text}.", hint=NO_FEED.cure, id="neuroon.W004")
 
 
 def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:

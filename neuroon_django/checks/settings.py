@@ -45,12 +45,11 @@ def _values(
     config: Configured, declared: dict[str, Setting[Any]], where: str = ""
 ) -> Iterator[CheckMessage]:
     """Report each written value that its setting's rule refuses; a key is not shown."""
-    for name, setting in declared.items():
+    for setting in declared.values():
         value = setting.written(config)
         if is_written(value) and not setting.rule(value):
-            shown = "…" if name == "API_KEY" else repr(value)[:100]
             yield Error(
-                f"{where}{setting.flat} is {shown}, which is no value for it.",
+                f"{where}{setting.flat} is {setting.shown(value)}, which is no value for it.",
                 hint=f"Set it to {setting.hint}.",
                 id="neuroon.E001",
             )
@@ -62,7 +61,8 @@ def is_written(value: Any) -> bool:
 
 
 def _credentials(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
-    missing = [PREFIX + name for name in ("SHOP_ID", "API_KEY") if not getattr(shop, name)]
+    needed = ShopConfig.SHOP_ID, ShopConfig.API_KEY
+    missing = [setting.flat for setting in needed if not is_written(setting.written(shop))]
     if missing and conf.ENABLED:
         yield Warning(
             f"{where}Not set: {', '.join(missing)}. Changes are recorded, nothing is sent.",
@@ -78,7 +78,7 @@ def _addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
             hint='Set it to "https://…".',
             id="neuroon.E002",
         )
-    if not shop.STOREFRONT_URL and shop.can_send:
+    if not is_written(ShopConfig.STOREFRONT_URL.written(shop)) and shop.can_send:
         yield Warning(
             f"{where}NEUROON_STOREFRONT_URL is not set: "
             "relative addresses and the domain stay unknown.",

@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from django.apps import apps
+from django.dispatch import Signal
+
 from neuroon_django.api import Client
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Delivery, Group, Lane
@@ -123,6 +126,10 @@ class Channel(ABC, Generic[R]):
     @abstractmethod
     def build(self, rows: Sequence[R]) -> Iterable[Request[R]]:
         """Return the requests for claimed rows; what needs none is settled."""
+
+    def notify(self, signal: Signal, label: str, **values: Any) -> None:
+        """Send a signal about objects with this label: its sender is the feed's model."""
+        signal.send_robust(apps.get_model(label), shop=self.shop.config.alias, **values)
 
     def begin(self, rows: Sequence[R], seconds: float) -> list[R]:
         """Mark rows as being sent; return those that are still this run's."""

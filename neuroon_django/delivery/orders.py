@@ -114,7 +114,7 @@ class OrderChannel(Channel[Conversion]):
         self.table.settle(outcomes)
         self.statistics.reported += 1
         logger.info("conversion_sent order_id=%r", report.row.order_id)
-        signals.conversion_sent.send_robust(Conversion, row=report.row)
+        self.notify(signals.conversion_sent, report.row.model, row=report.row)
 
     def refused(self, report: OrderReport, error: ApiError) -> bool:
         """Handle a refusal of one order: its own fault, unless the first ones are all told the same."""

@@ -1,4 +1,4 @@
-"""A preview: what a run would send, delete and keep back, without a request and without a claim."""
+"""A preview: what a run would send, delete and reject, without a request and without a claim."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from neuroon_django.models import (
 PAGE = 500
 
 
-class Step(NamedTuple):
-    """One thing that a run would do, with the payload that is sent or the reason of keeping back."""
+class Planned(NamedTuple):
+    """One thing that a run would do, with the payload that is sent or the reason of a rejection."""
 
-    verb: Literal["send", "delete", "keep"]
-    id: str
+    verb: Literal["send", "delete", "reject"]
+    name: str
     text: str = ""
 
 
-def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Step]:
+def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:
     """Yield what a run with these options would do, in the order of the mirror or the catalogue."""
     fold_all(shop)
     rows = SyncedProduct.objects.of(shop)
@@ -44,7 +44,7 @@ def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) ->
     yield from _pending(shop, due, forget=retry)
 
 
-def preview_orders(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step]:
+def preview_orders(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Planned]:
     """Yield what is due; with `scan` what was paid without a signal, with `retry` what was rejected."""
     while fold_orders(shop):
         pass
@@ -59,9 +59,10 @@ def preview_orders(shop: ShopState, *, scan: bool, retry: bool) -> Iterator[Step
         for row in page:
             result = results[row.pk]
             if isinstance(result, Invalid):
-                yield Step("keep", result.order_id or row.order_id or row.object_pk, result.reason)
+                order_id = result.order_id or row.order_id or row.object_pk
+                yield Planned("reject", f"Order {order_id}:", result.reason)
             elif isinstance(result, Report) and result.body:
-                yield Step("send", result.order_id, result.body.decode())
+                yield Planned("send", f"Order {result.order_id}:", result.body.decode())
 
 
 def _pages(rows: Any) -> Iterator[list[Any]]:
@@ -71,14 +72,14 @@ def _pages(rows: Any) -> Iterator[list[Any]]:
         last = page[-1].pk
 
 
-def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Step]:
+def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
     for page in _pages(rows):
         yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], forget)
         deletes = (row for row in page if row.lane == Lane.DELETES and row.in_neuroon)
-        yield from (Step("delete", row.external_id) for row in deletes)
+        yield from (Planned("delete", row.external_id) for row in deletes)
 
 
-def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Step]:
+def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Planned]:
     """Yield a step per product of a feed, as its row stands or as a new row would."""
     queryset = source.live_queryset().order_by("pk")
     last = None
@@ -95,7 +96,7 @@ def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> 
         yield from _steps(shop, [rows[pk] for pk in names], forget)
 
 
-def _deletes(shop: ShopState) -> Iterator[Step]:
+def _deletes(shop: ShopState) -> Iterator[Planned]:
     """Yield what Neuroon has and the shop has no more."""
     for page in _pages(SyncedProduct.objects.of(shop).filter(in_neuroon=True)):
         alive = set()
@@ -103,16 +104,16 @@ def _deletes(shop: ShopState) -> Iterator[Step]:
             pks = source.pks(row.object_pk for row in page if row.model == source.label)
             alive |= {(source.label, pk) for pk in source.names(pks.values())} if pks else set()
         gone = [row for row in page if (row.model, row.object_pk) not in alive]
-        yield from (Step("delete", row.external_id) for row in gone)
+        yield from (Planned("delete", row.external_id) for row in gone)
 
 
-def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iterator[Step]:
+def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iterator[Planned]:
     if forget:
         for row in rows:
             row.digest = ""
     built = build(rows, render_rows(shop, rows))
     for row, one in zip(built.rows, built.rendered, strict=True):
-        yield Step("send", row.external_id, one.payload.decode())
+        yield Planned("send", row.external_id, one.payload.decode())
     for row, reason in built.rejected:
-        yield Step("keep", row.external_id or row.object_pk, reason)
-    yield from (Step("delete", row.external_id) for row in built.unlisted if row.in_neuroon)
+        yield Planned("reject", row.external_id or row.object_pk, reason)
+    yield from (Planned("delete", row.external_id) for row in built.unlisted if row.in_neuroon)

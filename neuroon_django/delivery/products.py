@@ -145,14 +145,15 @@ class ProductChannel(Channel[SyncedProduct]):
             endpoint.succeeded()
             self.blame.accepted()
         self._settle(batch, rest, {row: answer.named[row.external_id] for row in named})
-        self._count(answer, len(rest))
+        self._count(batch, answer, len(rest))
 
-    def _count(self, answer: messages.SyncResult, synced: int) -> None:
+    def _count(self, batch: ProductBatch, answer: messages.SyncResult, synced: int) -> None:
         counts = {"created": answer.created, "updated": answer.updated, "failed": answer.failed}
         self.statistics.synced += synced
         for name, count in counts.items():
             setattr(self.statistics, name, getattr(self.statistics, name) + count)
-        signals.products_synced.send_robust(SyncedProduct, synced=answer.synced, **counts)
+        for label in dict.fromkeys(row.model for row in batch.rows):
+            self.notify(signals.products_synced, label, synced=answer.synced, **counts)
 
     def refused(self, batch: ProductBatch, error: ApiError) -> bool:
         """Handle what lies in the products, or in the route as long as none is known."""
@@ -208,7 +209,7 @@ class ProductChannel(Channel[SyncedProduct]):
     def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
         self.statistics.rejected += 1
         logger.warning("product_rejected external_id=%r reason=%s", row.external_id, reason)
-        signals.product_rejected.send_robust(SyncedProduct, row=row, reason=reason)
+        self.notify(signals.product_rejected, row.model, row=row, reason=reason)
 
     # The route
 

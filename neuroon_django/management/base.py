@@ -10,10 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.exceptions import NeuroonError, NoProductList
-from neuroon_django.feeds import registry
-from neuroon_django.operations.health import wrong_settings
+from neuroon_django.operations.problems import obstacles
 
 FAILED, COULD_NOT_RUN = 1, 2
 
@@ -30,25 +29,24 @@ class NeuroonCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the command's own work, and end with the exit code that fits."""
-        reason = ""
+        """Run the command's own work for each shop, and end with the exit code that fits."""
         try:
-            self.work(**options)
+            for config in conf.shops().values():
+                self.work(config, **options)
         except DatabaseError as error:
             cause = " ".join(str(error).split())
             reason = f"The database reports: {cause}. If it is not migrated, run: manage.py migrate"
+            raise CommandError(reason, returncode=COULD_NOT_RUN) from None
         except NoProductList as error:
-            reason = str(error)
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from None
         except NeuroonError as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except KeyboardInterrupt:
             self.stdout.write("")
             raise CommandError(self.interrupted(), returncode=FAILED) from None
-        if reason:
-            self.refuse(reason)
 
-    def work(self, **options: Any) -> None:
-        """Do what the command is for."""
+    def work(self, config: ShopConfig, **options: Any) -> None:
+        """Do what the command is for, for one shop."""
         raise NotImplementedError
 
     def interrupted(self) -> str:
@@ -59,23 +57,10 @@ class NeuroonCommand(BaseCommand):
         """End the command, which could not run."""
         raise CommandError(reason, returncode=COULD_NOT_RUN)
 
-    def require_settings(self) -> None:
-        """Refuse to go on with settings or feeds that cannot work; the checks say which."""
-        if wrong := wrong_settings():
-            self.refuse("\n".join(map(str, wrong)))
-        if not conf.ENABLED:
-            self.refuse("NEUROON_ENABLED is False.")
-        for name in ("SHOP_ID", "API_KEY"):
-            if not getattr(conf, name):
-                self.refuse(f"NEUROON_{name} is not set.")
-
-    def require_feeds(self) -> None:
-        """Refuse to go on where nothing says what a product or an order is."""
-        if not registry.feeds:
-            self.refuse(
-                "No product feed is registered: nothing reaches Neuroon. "
-                "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
-            )
+    def require(self, config: ShopConfig, *, feeds: bool = True) -> None:
+        """Refuse to go on where nothing can be sent for this shop."""
+        if problems := list(obstacles(config, feeds=feeds)):
+            self.refuse("\n".join(map(str, problems)))
 
     def confirm(self, question: str, *, interactive: bool) -> None:
         """Ask, unless told not to; anything but a clear yes ends the command."""

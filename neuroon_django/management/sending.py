@@ -36,7 +36,7 @@ class SendingCommand(NeuroonCommand):
                 sync.run(progress.show)
         finally:
             self.summarize(sync)
-        if lines := sync.remainder().lines:
+        if lines := sync.remainder():
             raise CommandError("\n".join(lines), returncode=FAILED)
 
     def summarize(self, sync: Sync) -> None:

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django.api import messages
+from neuroon_django.conf import ShopConfig
 from neuroon_django.feeds import (
     Invalid,
     OrderSource,
@@ -20,6 +21,7 @@ from neuroon_django.feeds import (
     payload_context,
     registry,
 )
+from neuroon_django.operations.problems import NO_FEED
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.wording import count, join
 
@@ -50,15 +52,14 @@ class Built:
     queries: int
 
 
-def try_feeds() -> Iterator[Step]:
+def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     """Build a product of each feed twice and count the queries; build an order of each order feed."""
-    for products in registry.products():
+    for products in registry.products(shop):
         yield _tried(products, _try_product_feed)
-    for orders in registry.orders():
+    for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
-    if not registry.products():
-        cure = "Write <app>/neuroon.py with a ProductFeed and @register(Product)."
-        yield _warning("no product feed is registered", cure)
+    if not registry.products(shop):
+        yield _warning("no product feed is registered", NO_FEED.cure)
 
 
 def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:

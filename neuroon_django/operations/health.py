@@ -6,35 +6,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.core import checks
-
 from neuroon_django.api import Client
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import ShopState
+from neuroon_django.operations.problems import SWITCHED_OFF, Problem, wrong_settings
 from neuroon_django.operations.status import Pause, Status, status_of
-from neuroon_django.operations.wording import duration, join, sentence
+from neuroon_django.operations.wording import duration, join
 
 MAX_AGE = 3600.0  # seconds a change may wait
 QUOTA_TIMEOUT = 5  # seconds
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that needs a person; `id` is the system check's that found it."""
-
-    text: str
-    cure: str = ""
-    id: str = ""
-
-    def __str__(self) -> str:
-        check = f"({self.id})" if self.id else ""
-        return " ".join(filter(None, [sentence(self.text), self.cure, check]))
-
-
-SWITCHED_OFF = Problem(
-    "Nothing is sent: NEUROON_ENABLED is False, or NEUROON_SHOP_ID or NEUROON_API_KEY is not set"
-)
 
 
 @dataclass
@@ -63,22 +44,17 @@ def health_of(
     With `ask_quota` Neuroon is asked once, unless the settings are wrong; without, nobody is.
     """
     status = status_of(shop)
-    wrong = [Problem(m.msg, m.hint or "", m.id or "") for m in wrong_settings()]
-    quota = fetch_quota() if ask_quota and not wrong else {}
+    wrong = wrong_settings()
+    quota = fetch_quota(shop.config) if ask_quota and not wrong else {}
     return Health(status, [*wrong, *_problems(status, max_age, max_rejected)], quota)
 
 
-def wrong_settings() -> list[checks.CheckMessage]:
-    """Return what the system checks find that cannot work, in the settings or in a feed."""
-    return [m for m in checks.run_checks(tags=["neuroon"]) if m.is_serious() and not m.is_silenced()]
-
-
-def fetch_quota() -> dict[str, Any]:
+def fetch_quota(shop: ShopConfig) -> dict[str, Any]:
     """Return what the plan allows; {} where Neuroon cannot be asked or does not tell."""
-    if not conf.can_send:
+    if not shop.can_send:
         return {}
     try:
-        with Client(**conf.client_options(timeout=QUOTA_TIMEOUT)) as client:
+        with Client(**shop.client_options(timeout=QUOTA_TIMEOUT)) as client:
             return client.me()
     except ApiError:
         return {}

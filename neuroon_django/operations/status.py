@@ -80,21 +80,25 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """Return all facts, ages in whole seconds."""
-        shop, token_age = self.shop, self.token_age
+        shop = self.shop
+        names = (
+            "shop_id",
+            "api_url",
+            "route",
+            "verified_domain",
+            "last_success_at",
+            "scanned_at",
+            "token_method",
+        )
+        facts = {name: getattr(shop, name) for name in names}
+        counts = {
+            name: getattr(self, name) for name in ("products", "conversions", "changes", "queued")
+        }
         return {
-            "shop_id": shop.shop_id,
-            "api_url": shop.api_url,
-            "route": shop.route,
-            "verified_domain": shop.verified_domain,
-            "products": self.products,
-            "conversions": self.conversions,
-            "changes": self.changes,
-            "queued": self.queued,
-            "queue_age_seconds": round(self.queue_age.total_seconds()) if self.oldest else None,
-            "last_success_at": shop.last_success_at,
-            "scanned_at": shop.scanned_at,
-            "token_seconds": round(token_age.total_seconds()) if token_age is not None else None,
-            "token_method": shop.token_method,
+            **facts,
+            **counts,
+            "queue_age_seconds": _seconds(self.queue_age if self.oldest else None),
+            "token_seconds": _seconds(self.token_age),
             "pauses": [pause.as_json() for pause in self.pauses],
             "waits": [wait.as_json() for wait in self.waits],
             "errors": [{"text": text, "count": n} for text, n in self.errors],
@@ -157,6 +161,10 @@ def token_age(shop: ShopState) -> timedelta | None:
 def is_servable(age: timedelta | None) -> bool:
     """Tell whether pages may be given a widget token of this age."""
     return age is not None and age.total_seconds() < SERVE_UNTIL
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else round(span.total_seconds())
 
 
 def _by_status(rows: QuerySet[Any]) -> dict[str, int]:

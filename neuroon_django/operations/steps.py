@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from django.core import checks
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.models import SyncedProduct
+from neuroon_django.operations.problems import check_messages
+
+Result = Literal["ok", "warning", "failed"]
 
 SILENT = "Tests run here, and none said where Neuroon is: override NEUROON_API_URL in the test."
 
@@ -20,7 +22,7 @@ class Step:
     """What one step found. A warning hinders nothing; `cure` says what to do."""
 
     name: str
-    result: Literal["ok", "warning", "failed"]
+    result: Result
     text: str
     cure: str = ""
     details: dict[str, Any] = field(default_factory=dict)
@@ -35,18 +37,18 @@ class Step:
         return asdict(self)
 
 
-def check_settings() -> Step:
+def check_settings(shop: ShopConfig) -> Step:
     """Run the system checks of this app."""
-    all_messages = [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
-    shown = [m for m in all_messages if m.is_serious()] or all_messages
-    text = "; ".join(f"{m.msg} ({m.id})" for m in shown)
-    cure = "; ".join(dict.fromkeys(m.hint for m in shown if m.hint))
-    if not conf.can_send:
-        reason = SILENT if conf.is_silent else "NEUROON_ENABLED is False."
-        return Step("settings", "failed", text or reason, cure)
-    if shown:
-        return Step("settings", "failed" if shown[0].is_serious() else "warning", text, cure)
-    text = f"shop {conf.SHOP_ID} at {conf.API_URL} for {conf.STOREFRONT_URL}"
+    found = check_messages()
+    shown = [message for message in found if message.is_serious()] or found
+    if shown or not shop.can_send:
+        text = "; ".join(f"{message.msg} ({message.id})" for message in shown)
+        cure = "; ".join(dict.fromkeys(message.hint for message in shown if message.hint))
+        failed = not shop.can_send or shown[0].is_serious()
+        result: Result = "failed" if failed else "warning"
+        reason = SILENT if shop.is_silent else "NEUROON_ENABLED is False."
+        return Step("settings", result, text or reason, cure)
+    text = f"shop {shop.SHOP_ID} at {shop.API_URL} for {shop.STOREFRONT_URL}"
     return Step("settings", "ok", text)
 
 

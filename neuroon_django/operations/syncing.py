@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import (
@@ -20,6 +17,7 @@ from neuroon_django.delivery import (
     preview_products,
     product_run,
 )
+from neuroon_django.delivery.preview import Planned
 from neuroon_django.exceptions import NoProductList
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, ProductStatus, ShopState, SyncedProduct
@@ -27,33 +25,8 @@ from neuroon_django.operations.rejections import Rejections, rejections_of
 from neuroon_django.operations.status import pauses_of
 from neuroon_django.operations.wording import clock_time, count, is_or_are, join
 
+FORCE_SCAN = "If they are gone indeed, run: manage.py neuroon_sync --scan --force"
 SHOWN = 5  # rejected products and orders that are named
-
-
-@dataclass
-class Remainder:
-    """What a run left behind and why; empty where it finished its work and nothing was rejected."""
-
-    reasons: list[str]  # why requests stopped
-    cures: list[str]
-    queued: dict[str, int]  # by noun
-    leased_until: datetime | None  # by another worker
-    rejections: list[Rejections]
-
-    @property
-    def lines(self) -> list[str]:
-        """Return what an operator reads, one thing in a line."""
-        rejected = [line for kind in self.rejections for line in kind.lines]
-        return [*self.reasons, *self.cures, *self._queued_lines(), *rejected]
-
-    def _queued_lines(self) -> Iterator[str]:
-        total = sum(self.queued.values())
-        if total:
-            things = join([count(n, noun) for noun, n in self.queued.items() if n])
-            yield f"{things} {is_or_are(total)} still queued. Run neuroon_sync again."
-        if self.leased_until:
-            until = clock_time(self.leased_until)
-            yield f"Another worker is sending some of them, until {until} at the latest."
 
 
 class Sync:
@@ -83,25 +56,37 @@ class Sync:
             Conversion.objects.reassess(self.shop)
         self.orders.run()
 
-    def remainder(self) -> Remainder:
-        """Look what is left now that the run is over."""
+    def remainder(self) -> list[str]:
+        """Return what the run left behind, why, and what to do about it, one thing in a line."""
         products, orders = self.products.statistics, self.orders.statistics
         stops = [*products.stops.values(), *orders.stops.values()]
         reasons = [*stops, *products.errors, *orders.errors]
         cures = [pause.cure for pause in pauses_of(self.shop) if pause.reason in reasons]
-        queued = SyncedProduct.objects.of(self.shop).waiting()
-        leases = queued.exclude(lease="").order_by("-due_at").values_list("due_at", flat=True)
-        return Remainder(
-            reasons=list(dict.fromkeys(reasons)),
-            cures=list(dict.fromkeys(filter(None, cures))),
-            queued={
-                "product": queued.count(),
-                "order": Conversion.objects.of(self.shop).waiting().count(),
-                "change": Change.objects.count(),
-            },
-            leased_until=leases.first(),
-            rejections=[*self._rejected_products(), self._rejected_orders()],
-        )
+        rejections = [*self._rejected_products(), self._rejected_orders()]
+        rejected = [line for kind in rejections for line in kind.lines]
+        if self.shop.scan_warning:
+            reasons += [f"{self.shop.scan_warning}.", FORCE_SCAN]
+        return [*dict.fromkeys(filter(None, [*reasons, *cures])), *self._queued(), *rejected]
+
+    def _queued(self) -> Iterator[str]:
+        """Yield what is still queued, and until when another worker has some of it."""
+        config = self.shop.config
+        topics = registry.product_topics(config) | registry.order_topics(config)
+        products = SyncedProduct.objects.of(self.shop).of_labels(registry.product_labels(config))
+        orders = Conversion.objects.of(self.shop).of_labels(registry.order_labels(config))
+        products = products.waiting()
+        counts = {
+            "product": products.count(),
+            "order": orders.waiting().count(),
+            "change": Change.objects.filter(model__in=topics).count(),
+        }
+        if total := sum(counts.values()):
+            queued = join([count(n, noun) for noun, n in counts.items() if n])
+            yield f"{queued} {is_or_are(total)} still queued. Run neuroon_sync again."
+        leases = products.exclude(lease="").order_by("-due_at").values_list("due_at", flat=True)
+        if leased_until := leases.first():
+            until = clock_time(leased_until)
+            yield f"Another worker is sending some of them, until {until} at the latest."
 
     def _count_products(self, done: RunStatistics) -> None:
         settled = done.synced + done.rejected + done.unchanged + done.deleted
@@ -127,22 +112,11 @@ class Sync:
         return Rejections("order", len(rejected), reasons, examples)
 
 
-class Planned(NamedTuple):
-    """One thing that a run would do: "send" with the payload, "delete", or "reject" with the reason."""
-
-    verb: str
-    name: str
-    text: str
-
-
 def plan(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:
     """Yield what a run with these options would do, without a request."""
-    verbs = {"send": "send", "delete": "delete", "keep": "reject"}
     scan = scan or shop.scanned_at is None or bool(shop.scan_cursor)
-    for verb, external_id, text in preview_products(shop, scan=scan, full=full, retry=retry):
-        yield Planned(verbs[verb], external_id, text)
-    for verb, order_id, text in preview_orders(shop, scan=scan or full, retry=retry):
-        yield Planned(verbs[verb], f"Order {order_id}:", text)
+    yield from preview_products(shop, scan=scan, full=full, retry=retry)
+    yield from preview_orders(shop, scan=scan or full, retry=retry)
 
 
 def retry_rejected(shop: ShopState) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from neuroon_django import widget
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.conf import ascii_address, conf
+from neuroon_django.conf import ShopConfig, ascii_address
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, ShopState, TokenMethod
 from neuroon_django.operations.cures import advice
@@ -34,23 +34,20 @@ BEFORE_NEUROON = ("settings", "tables")  # where these fail, nothing was asked
 
 
 class Verification:
-    """One walk through all steps. With `check` nothing is changed, here or at Neuroon.
-
-    `find_shop` is called once, when the tables are known to exist.
-    """
+    """One walk through all steps. With `check` nothing is changed, here or at Neuroon."""
 
     client: Client  # made once the settings are known to be right
-    shop: ShopState
+    shop: ShopState  # read once the tables are known to exist
 
     def __init__(
         self,
-        find_shop: Callable[[], ShopState],
+        config: ShopConfig,
         domains: Sequence[str] = (),
         *,
         check: bool = False,
     ) -> None:
-        self.find_shop = find_shop
-        self.domains = [*map(ascii_address, domains)] or [conf.STOREFRONT_URL]
+        self.config = config
+        self.domains = [*map(ascii_address, domains)] or [config.STOREFRONT_URL]
         self.check = check
         self.steps: list[Step] = []  # taken so far
         self.facts: dict[str, Any] = {}  # what Neuroon says of the domain
@@ -61,9 +58,9 @@ class Verification:
         if self.passed and not self.check:
             resume(self.shop)
 
-    def unverify(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
-        """Give the domain's verification up; `confirm` raises where that is not wanted."""
-        return self._recorded(self._unverify_steps(confirm))
+    def unverify(self) -> Iterator[Step]:
+        """Give the domain's verification up, after the steps that look at settings and tables."""
+        return self._recorded(self._unverify_steps())
 
     @property
     def passed(self) -> bool:
@@ -93,10 +90,10 @@ class Verification:
                 return
 
     def _steps(self) -> Iterator[Step]:
-        yield check_settings()
-        yield from try_feeds()
+        yield check_settings(self.config)
+        yield from try_feeds(self.config)
         yield check_tables()
-        self.shop = self.find_shop()
+        self.shop = ShopState.objects.for_config(self.config)
         yield probe_workers()
         with self._connected():
             yield self._asked("api", self._ask_api)
@@ -109,16 +106,16 @@ class Verification:
             yield self._token()
             yield from self._waits()
 
-    def _unverify_steps(self, confirm: Callable[[ShopState], None]) -> Iterator[Step]:
-        yield check_settings()
+    def _unverify_steps(self) -> Iterator[Step]:
+        yield check_settings(self.config)
         yield check_tables()
-        self.shop = self.find_shop()
-        confirm(self.shop)
+        self.shop = ShopState.objects.for_config(self.config)
         with self._connected():
             yield self._asked("domain", self._unverify)
 
     def _connected(self) -> Client:
-        self.client = Client(**conf.client_options(timeout=min(conf.TIMEOUT, REQUEST_SECONDS)))
+        timeout = min(self.config.TIMEOUT, REQUEST_SECONDS)
+        self.client = Client(**self.config.client_options(timeout=timeout))
         return self.client
 
     def _asked(self, name: str, ask: Callable[[], Step]) -> Step:
@@ -126,11 +123,11 @@ class Verification:
         try:
             return call_with_retries(ask, REQUEST_SECONDS)
         except ApiError as error:
-            return Step(name, "failed", str(error), advice(error))
+            return Step(name, "failed", str(error), advice(error, self.config))
 
     def _ask_api(self) -> Step:
         self.facts = self.client.verification_data()
-        return Step("api", "ok", f"{conf.API_URL} answers, the key is accepted")
+        return Step("api", "ok", f"{self.config.API_URL} answers, the key is accepted")
 
     def _route(self) -> Step:
         route = self.shop.known_route
@@ -187,7 +184,7 @@ class Verification:
         """Return how the token came about; where it was signed, also why."""
         if self.shop.token_method != TokenMethod.SIGN:
             return "issued"
-        if conf.WIDGET_TOKEN == TokenMethod.SIGN:
+        if self.shop.config.WIDGET_TOKEN == TokenMethod.SIGN:
             return "signed here, as NEUROON_WIDGET_TOKEN says,"
         return "signed here, since this Neuroon issues none,"
 

@@ -53,7 +53,7 @@ def flush(count: int) -> float:
     mark_changed(Product.objects.filter(pk__in=chosen))
     started = time.perf_counter()
     shop = current_shop()
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         tally = product_run(shop, client, foreground=True).run()
     assert tally.synced == count, tally
     return time.perf_counter() - started

@@ -58,7 +58,7 @@ def by_hand(url: str) -> float:
 
     def post() -> None:
         body = {"syncType": "INCREMENTAL", "products": batch}
-        headers = {"X-Shop-API-Key": conf.API_KEY}
+        headers = {"X-Shop-API-Key": conf.shop().API_KEY}
         session.post(f"{url}/api/plugin/shops/x/products/sync", json=body, headers=headers).json()
         batch.clear()
 
@@ -86,7 +86,7 @@ def full_sync() -> float:
     """Scan the catalogue and send all of it; return the seconds."""
     started = time.perf_counter()
     shop = current_shop()
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         tally = product_run(shop, client, scan=Scan.due(shop), foreground=True).run()
     assert not tally.stopped, tally
     return time.perf_counter() - started
@@ -176,7 +176,7 @@ def memory(report: Report) -> None:
 def tag(report: Report) -> None:
     shop = current_shop()
     ShopState.objects.filter(pk=shop.pk).update(
-        token="t" * 200, token_issued_at=timezone.now(), token_key=conf.key_fingerprint
+        token="t" * 200, token_issued_at=timezone.now(), token_key=conf.shop().key_fingerprint
     )
     template, context = Template("{% load neuroon %}{% neuroon_widget %}"), Context({})
     assert "data-token" in template.render(context)

@@ -33,7 +33,7 @@ def test_law_09_workers_that_share_a_limit_meet_no_429(neuroon, flush, settings,
     end_blocks()
 
     def work() -> None:
-        with Client(**conf.client_options()) as client:
+        with Client(**conf.shop().client_options()) as client:
             product_run(current_shop(), client).run()
 
     side_by_side(*[work] * workers)

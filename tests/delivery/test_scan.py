@@ -203,7 +203,7 @@ def test_two_scanners_share_one_walk(neuroon, use_items):
     assert SyncedProduct.objects.count() == 40
     assert one.seen + two.seen == 40
     assert current_shop().scan_cursor == ""
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         product_run(current_shop(), client).run()
     assert sent(neuroon) == sorted(item.code for item in Item.objects.all())
 
@@ -222,7 +222,7 @@ def test_law_09_a_scan_never_overtakes_live_edits(neuroon, use_items, settings):
     live.title = "live"
     live.save()
     Item.objects.create(code="LIVE", title="live")
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         product_run(shop, client).run()
     first, *rest = neuroon.sync_requests
     assert set(first.external_ids) == {"C019", "LIVE"}

@@ -14,13 +14,19 @@ from neuroon_django.rules import settings_of
 
 DECLARED = settings_of(ShopConfig) | settings_of(Settings)
 KEY = "sk_fedcba9876543210"
+SHOP = ShopConfig("default")
 VALUES = {(name, value) for name in NAMES for value in (None, "")} - {("RATE_LIMIT", None)}
+
+
+def read(name: str) -> object:
+    """Return what the app reads of a setting, of the project's or of the shop's."""
+    return getattr(conf if hasattr(Settings, name) else SHOP, name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_has_a_default_a_rule_and_a_hint(name):
     setting = DECLARED[name]
-    default = setting.default(conf.shop()) if callable(setting.default) else setting.default
+    default = setting.default(SHOP) if callable(setting.default) else setting.default
     assert default in setting.unset or setting.rule(default)
     assert setting.rule(object()) is False
     assert setting.hint
@@ -36,13 +42,13 @@ def test_every_setting_is_declared_once():
 def test_none_and_an_empty_text_are_not_set(settings, name, value):
     if hasattr(settings, PREFIX + name):
         delattr(settings, PREFIX + name)
-    default = getattr(conf, name)
+    default = read(name)
     setattr(settings, PREFIX + name, value)
-    assert getattr(conf, name) == default
+    assert read(name) == default
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("written", "meant"),
     [
         ("https://müller.de/", "https://xn--mller-kva.de"),
         ("https://MÜLLER.de:8443", "https://xn--mller-kva.de:8443"),
@@ -52,10 +58,10 @@ def test_none_and_an_empty_text_are_not_set(settings, name, value):
         ("https://mystore.com/", "https://mystore.com"),
     ],
 )  # fmt: skip
-def test_an_address_is_what_travels(settings, told, meant):
-    settings.NEUROON_STOREFRONT_URL = settings.NEUROON_API_URL = told
-    assert (meant, meant) == (conf.STOREFRONT_URL, conf.API_URL)
-    assert conf.USER_AGENT.isascii()
+def test_an_address_is_what_travels(settings, written, meant):
+    settings.NEUROON_STOREFRONT_URL = settings.NEUROON_API_URL = written
+    assert (meant, meant) == (SHOP.STOREFRONT_URL, SHOP.API_URL)
+    assert SHOP.USER_AGENT.isascii()
     assert check_settings() == []
 
 
@@ -66,16 +72,16 @@ def test_an_address_that_cannot_travel_is_told(settings):
 
 def test_white_space_around_the_shop_id_and_the_key_is_none_of_theirs(settings):
     settings.NEUROON_SHOP_ID, settings.NEUROON_API_KEY = " shop_1\n", "sk_1 "
-    assert (conf.SHOP_ID, conf.API_KEY) == ("shop_1", "sk_1")
+    assert (SHOP.SHOP_ID, SHOP.API_KEY) == ("shop_1", "sk_1")
 
 
 def test_no_rate_limit_is_unpaced(settings):
     settings.NEUROON_RATE_LIMIT = None
-    assert conf.RATE_LIMIT is None
+    assert SHOP.RATE_LIMIT is None
 
 
 @pytest.mark.parametrize(
-    ("name", "written", "read"),
+    ("name", "written", "meant"),
     [
         ("BATCH_SIZE", 0, 1),
         ("BATCH_SIZE", "7", 7),
@@ -91,9 +97,9 @@ def test_no_rate_limit_is_unpaced(settings):
         ("CONTEXT", "shop.scopes.everything", "shop.scopes.everything"),
     ],
 )
-def test_a_value_is_cleaned(settings, name, written, read):
+def test_a_value_is_cleaned(settings, name, written, meant):
     setattr(settings, PREFIX + name, written)
-    assert getattr(conf, name) == read
+    assert read(name) == meant
 
 
 def test_a_shops_own_value_comes_before_the_flat_one_and_the_default(settings):
@@ -121,8 +127,8 @@ def test_a_shops_user_agent_names_its_storefront():
 def test_a_shop_can_send_with_its_own_key_unless_all_is_off(settings):
     settings.NEUROON_API_KEY, settings.NEUROON_API_URL = "", "https://api.neuroon.ai"
     shop = ShopConfig("uk", {"API_KEY": KEY})
-    assert (shop.can_send, conf.can_send) == (True, False)
-    assert shop.key_fingerprint != conf.key_fingerprint
+    assert (shop.can_send, SHOP.can_send, conf.can_send) == (True, False, False)
+    assert shop.key_fingerprint != SHOP.key_fingerprint
     settings.NEUROON_ENABLED = False
     assert not shop.can_send
 
@@ -156,10 +162,22 @@ def test_law_15_a_shop_never_shows_its_key():
     assert repr(shop) == "ShopConfig(alias='uk')"
 
 
-def test_the_project_has_one_shop_which_flat_reads_belong_to():
+def test_the_project_has_one_shop_whose_values_are_the_flat_ones(settings):
+    settings.NEUROON_SHOP_ID = "shop_flat"
     assert conf.shops() == {"default": ShopConfig("default")}
-    for name in settings_of(ShopConfig):
-        assert getattr(conf, name) == getattr(conf.shop(), name)
+    assert conf.shop().SHOP_ID == "shop_flat"
+
+
+@pytest.mark.parametrize("name", settings_of(ShopConfig))
+def test_law_20_the_project_has_no_value_of_a_shop(name):
+    assert not hasattr(conf, name)
+
+
+def test_law_20_requests_are_made_as_long_as_one_shop_can(settings, monkeypatch):
+    settings.NEUROON_API_KEY = ""
+    shops = {"es": ShopConfig("es"), "uk": ShopConfig("uk", {"API_KEY": KEY})}
+    monkeypatch.setattr(Settings, "shops", lambda self: shops)
+    assert conf.can_send
 
 
 def test_an_unknown_alias_says_which_there_are():

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from neuroon_django import clicks
 from tests.factories import make_product
-from tests.operators.test_command_sync import neuroon_sync
+from tests.operators.commands import neuroon_sync
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)

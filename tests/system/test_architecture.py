@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.system.code_lines import code_lines, code_lines_by_room
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "neuroon_django"
@@ -175,37 +178,97 @@ def test_files_and_functions_stay_small(path):
     assert ast.get_docstring(tree) or not text.strip(), "a module says its place in the flow"
 
 
+SOURCE = '''"""Doc."""
+
+# why
+x = """a
+
+b"""
+
+
+def f():
+    """Return."""
+    return (
+        x
+    )
+'''
+
+
+def test_code_lines_are_counted_as_said():
+    assert code_lines(SOURCE) == 7
+
+
+MOST_LINES = 9_999  # of code in the whole package
+
+
+def test_the_package_stays_small(record_property):
+    """The count is shown at the end of each run that holds this test."""
+    counts = code_lines_by_room()
+    rooms = ", ".join(f"{room} {n:,}" for room, n in counts.most_common())
+    record_property("summary", f"{counts.total():,} lines of code: {rooms}")
+    assert counts.total() <= MOST_LINES
+
+
+LAWS = re.findall(r"^(\d+)\. ", (ROOT / "docs" / "laws.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("path", [PACKAGE / "__init__.py", *FILES], ids=lambda p: str(p))
+def test_a_law_that_is_referred_to_is_in_the_list(path):
+    referred = re.findall(r"\blaws? (\d+)", path.read_text())
+    assert set(referred) <= set(LAWS)
+
+
 # Words of the first edition, a private language: the field has terms of its own for all of them.
 OLD_WORDS = {
     "acquit",
     "acquitted",
     "adopt",
     "ajar",
+    "among",
+    "attach",
+    "await_turn",
     "beyond",
     "blamed",
     "bury",
+    "bypk",
     "cargo",
     "contested",
     "entomb",
     "explained",
     "flying",
     "gate",
+    "gate_of",
     "gates",
+    "hanging",
     "held",
+    "home",
     "hurry",
+    "in_hand",
     "insist",
     "kin",
+    "land",
+    "let_go",
+    "lone",
+    "look",
+    "look_again",
     "mend",
+    "minute",
     "objection",
+    "pace",
     "parcel",
     "parcels",
     "patiently",
+    "place",
     "placement",
+    "pointer",
+    "present",
     "promising",
     "rehearsal",
     "rehearse",
     "removal",
     "removals",
+    "reopen",
+    "send_again",
     "settlement",
     "shut",
     "speaking",
@@ -213,6 +276,8 @@ OLD_WORDS = {
     "stubborn",
     "suspect",
     "suspects",
+    "take_out",
+    "take_slot",
     "tally",
     "told",
     "trouble",
@@ -242,6 +307,13 @@ def test_names_are_the_fields_terms(path):
         return
     names = {name.strip("_").lower() for name in identifiers(ast.parse(path.read_text()))}
     assert names & OLD_WORDS == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_calls_a_command(path):
+    """Commands, the admin and JSON show what the services of `operations` return."""
+    names = set(identifiers(ast.parse(path.read_text())))
+    assert names & {"call_command", "execute_from_command_line", "load_command_class"} == set()
 
 
 def run(code: str) -> str:

@@ -107,7 +107,7 @@ def test_law_05_many_workers_one_shop(neuroon, flush, settings):
     over = threading.Event()
 
     def work() -> None:
-        with Client(**conf.client_options()) as client:
+        with Client(**conf.shop().client_options()) as client:
             while not over.is_set():
                 product_run(current_shop(), client).run()
 

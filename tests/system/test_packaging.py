@@ -69,6 +69,7 @@ def test_the_top_level_is_as_promised():
         "LICENSE",
         "MANIFEST.in",
         "README.md",
+        "docs",
         "example_project",
         "neuroon_django",
         "pyproject.toml",

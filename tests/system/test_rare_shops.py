@@ -260,7 +260,7 @@ def test_law_09_a_run_of_orders_ends_in_time_too(neuroon, flush_orders):
         order.lines.create(product=product, total=1)
         attribute_order(order, COOKIE)
     slow = neuroon.faulty("delay", seconds=0.1, endpoint="conversion")
-    with slow, Client(**conf.client_options()) as client:
+    with slow, Client(**conf.shop().client_options()) as client:
         run = order_run(current_shop(), client, until=time.monotonic() + 0.5).run()
     assert 0 < run.reported < 12
     assert run.reported + flush_orders().reported == 12

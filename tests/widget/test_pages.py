@@ -552,7 +552,7 @@ def shown_by(error: BaseException) -> Iterator[str]:
 )
 def test_law_15_the_key_is_in_no_error_or_traceback(neuroon, key, kind, options):
     neuroon.fault(kind, endpoint="token", **options)
-    with pytest.raises(ApiError) as caught, Client(**conf.client_options(timeout=5)) as client:
+    with pytest.raises(ApiError) as caught, Client(**conf.shop().client_options(timeout=5)) as client:
         client.issue_token()
     mine = ("key=", "options=")  # this test's own
     told = [shown for shown in shown_by(caught.value) if not shown.startswith(mine)]
@@ -585,7 +585,7 @@ def test_law_15_the_key_is_in_no_log_row_cache_key_or_redirected_request(neuroon
     assert get_widget_token() == neuroon.tokens[0]
     rows = [str(list(model.objects.values())) for model in (ShopState, Endpoint)]
     cached = [f"{k} {v!r}" for k, v in caches["default"]._cache.items()]
-    assert key not in caplog.text + "".join(rows + cached) + repr(conf.client_options())
+    assert key not in caplog.text + "".join(rows + cached) + repr(conf.shop().client_options())
     assert {request.endpoint for request in neuroon.requests} == {"token"}
     assert [request.key_ok for request in neuroon.requests] == [True, True]
 

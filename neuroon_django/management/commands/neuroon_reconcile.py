@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from neuroon_django.api import Client
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.delivery.reconcile import Comparison, Reconciliation
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
@@ -33,11 +33,10 @@ class Command(SendingCommand):
             help="With --fix: delete also where the shop looks empty, or more than half would go.",
         )
 
-    def work(self, **options: Any) -> None:
+    def work(self, config: ShopConfig, **options: Any) -> None:
         """Compare, print, and with `--fix` repair."""
-        self.require_settings()
-        self.require_feeds()
-        shop = ShopState.objects.for_config(conf.shop())
+        self.require(config)
+        shop = ShopState.objects.for_config(config)
         with self.client(shop) as client:
             reconciliation = self.compare(shop, client)
             comparison = reconciliation.found

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import translation
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.management.base import FAILED, NeuroonCommand, print_table
 from neuroon_django.models import Conversion, ShopState, SyncedProduct, TokenMethod
 from neuroon_django.operations.health import MAX_AGE, Health, health_of, pause_problems
@@ -42,10 +42,10 @@ class Command(NeuroonCommand):
             help="How many products and orders may be rejected (default: 0).",
         )
 
-    def work(self, **options: Any) -> None:
+    def work(self, config: ShopConfig, **options: Any) -> None:
         """Print, and fail with the problems."""
         health = health_of(
-            ShopState.objects.for_config(conf.shop()),
+            ShopState.objects.for_config(config),
             max_age=options["max_age"],
             max_rejected=options["max_rejected"],
             ask_quota=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.delivery import Scan
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import ShopState
@@ -40,12 +40,10 @@ class Command(SendingCommand):
         )
         self.add_no_input(parser)
 
-    def work(self, **options: Any) -> None:
+    def work(self, config: ShopConfig, **options: Any) -> None:
         """Send, remove everything, or print what would be sent."""
-        self.require_settings()
-        if not options["remove_all"]:
-            self.require_feeds()
-        shop = ShopState.objects.for_config(conf.shop())
+        self.require(config, feeds=not options["remove_all"])
+        shop = ShopState.objects.for_config(config)
         if options["dry_run"]:
             self.print_plan(shop, options)
         elif options["remove_all"]:

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from neuroon_django.conf import conf
+from neuroon_django.conf import ShopConfig
 from neuroon_django.management.base import COULD_NOT_RUN, FAILED, NeuroonCommand
-from neuroon_django.models import ShopState
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 
@@ -36,27 +35,25 @@ class Command(NeuroonCommand):
         parser.add_argument("--json", action="store_true", help="Print JSON.")
         self.add_no_input(parser)
 
-    def work(self, **options: Any) -> None:
+    def work(self, config: ShopConfig, **options: Any) -> None:
         """Take the steps, print them, and fail where one failed."""
-        verification = Verification(_find_shop, options["domain"], check=options["check"])
-
-        def confirm(shop: ShopState) -> None:
-            self.ask(shop, interactive=options["interactive"], as_json=options["json"])
-
-        for step in verification.unverify(confirm) if options["unverify"] else verification.run():
+        verification = Verification(config, options["domain"], check=options["check"])
+        for step in verification.unverify() if options["unverify"] else verification.run():
             if not options["json"]:
                 self.print_step(step, verbose=options["verbosity"] > 1)
+            if options["unverify"] and step.name == "tables" and not step.failed:
+                self.ask(config, interactive=options["interactive"], as_json=options["json"])
         if options["json"]:
             self.print_json(verification.as_json())
         if not verification.passed:
             returncode = FAILED if verification.could_run else COULD_NOT_RUN
             raise CommandError(f"Failed: {', '.join(verification.failed)}", returncode=returncode)
 
-    def ask(self, shop: ShopState, *, interactive: bool, as_json: bool) -> None:
+    def ask(self, config: ShopConfig, *, interactive: bool, as_json: bool) -> None:
         """Ask whether to give the verification up."""
         if interactive and as_json:
             self.refuse("A question cannot be asked in JSON: add --no-input to --unverify --json.")
-        question = f"Give up the verification of shop {shop.shop_id} at {shop.api_url}?"
+        question = f"Give up the verification of shop {config.SHOP_ID} at {config.API_URL}?"
         self.confirm(question, interactive=interactive)
 
     def print_step(self, step: Step, *, verbose: bool) -> None:
@@ -68,7 +65,3 @@ class Command(NeuroonCommand):
             self.stdout.write(f"{'':<17} → {step.cure}")
         if verbose and (payload := step.details.get("payload")):
             self.stdout.write(payload)
-
-
-def _find_shop() -> ShopState:
-    return ShopState.objects.for_config(conf.shop())

@@ -16,8 +16,7 @@ from playwright import sync_api as playwright
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop, pauses
-from tests.operators.test_command_sync import make_product
+from tests.factories import current_shop, make_product, pauses
 from tests.shop.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -154,7 +153,7 @@ def test_an_action_from_the_list(shop, open_as, flush, neuroon):
     page.get_by_role("checkbox", name="Select all").check()
     page.locator("select[name=action]").select_option("Remove from Neuroon")
     page.locator("button[name=index]").click()  # "Go", or "Run" since Django 6.1
-    page.wait_for_selector("text=9 rows are queued.")
+    page.wait_for_selector("text=9 products are queued.")
     keep(page, "removed-light")
     flush()
     assert {name for name in neuroon.products if name.startswith("P-0")} == set()

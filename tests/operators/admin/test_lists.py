@@ -1,22 +1,26 @@
-"""The admin's lists: what they show, filter and find."""
+"""The admin's lists: what they show, filter, find and change, and who may use them."""
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.contrib.admin.views.main import ChangeList
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from neuroon_django.admin.rows import COUNTED
+from neuroon_django import clicks
+from neuroon_django.admin.rows import COUNTED, object_link
+from neuroon_django.delivery import fold
 from neuroon_django.feeds import registry
-from neuroon_django.models import ShopState, SyncedProduct
+from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from neuroon_django.operations.status import status_of
-from tests.factories import current_shop
-from tests.operators.admin.pages import PRODUCTS, cells
-from tests.operators.test_command_sync import make_product
+from tests.factories import current_shop, make_product
+from tests.operators.admin.pages import CONVERSIONS, OVERVIEW, PRODUCTS, SHOP_PRODUCTS, act, cells
+from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +60,11 @@ def test_filters_and_search(neuroon, flush, operator, query, found):
     assert {row[0] for row in cells(answer)} == found
 
 
+def test_the_filter_names_the_shops_feeds(neuroon, flush, operator):
+    html = operator.get(reverse(PRODUCTS)).content.decode()
+    assert "CatalogueFeed (product)" in html
+
+
 @pytest.mark.parametrize("query", ["error=no+price", "feed=shop.order"])
 def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
     neuroon, flush, operator, query
@@ -65,7 +74,7 @@ def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
     url = f"{reverse(PRODUCTS)}?{query}"
     data = {"action": "remove", "_selected_action": [row.pk for row in SyncedProduct.objects.all()]}
     answer = operator.post(url, data | {"select_across": "1", "index": "0"}, follow=True)
-    assert "0 rows are queued." in [str(message) for message in answer.context["messages"]]
+    assert "0 products are queued." in [str(message) for message in answer.context["messages"]]
     assert {row.status for row in SyncedProduct.objects.all()} == {"synced"}
     name, value = query.replace("+", " ").split("=")
     [chosen] = [
@@ -87,12 +96,12 @@ def test_the_error_filter_offers_what_the_overview_tells(neuroon, flush, operato
         SyncedProduct.objects.create(
             shop=shop, key=key, external_id=status, status=status, last_error=f"{status}!" * (key < 4)
         )
-    told = [text for text, _n in status_of(shop).errors]
-    assert sorted(told) == ["deleting!", "pending!", "rejected!"]
+    output = [text for text, _n in status_of(shop).errors]
+    assert sorted(output) == ["deleting!", "pending!", "rejected!"]
     answer = operator.get(reverse(PRODUCTS), {"error": "deleting!"})
     assert [row[0] for row in cells(answer)] == ["deleting"]
     offered = answer.context["cl"].filter_specs[-1].lookup_choices
-    assert sorted(text for text, _shown in offered) == sorted(told)
+    assert sorted(text for text, _shown in offered) == sorted(output)
 
 
 def test_search_by_the_products_own_key(neuroon, flush, operator):
@@ -147,3 +156,176 @@ def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
         cursor.execute(f"ANALYZE {table}{SyncedProduct._meta.db_table}")
     plan = lists[-1].queryset[: lists[-1].list_per_page].explain()
     assert not re.search("TEMP B-TREE|Sort|filesort", plan), plan
+
+
+@pytest.mark.parametrize("url", [PRODUCTS, CONVERSIONS, OVERVIEW])
+def test_who_may_not_look(neuroon, person, url):
+    assert person().get(reverse(url)).status_code == 403
+    assert Client().get(reverse(url)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("url", "action"),
+    [(PRODUCTS, a) for a in ("send_now", "retry", "remove")]
+    + [(CONVERSIONS, a) for a in ("send_now", "retry")],
+)
+def test_who_may_look_may_not_act(neuroon, flush, reader, url, action):
+    make_product("A")
+    flush()
+    Order.objects.create(number="1")
+    fold(current_shop())
+    model = SyncedProduct if url == PRODUCTS else Conversion
+    before = list(model.objects.values())
+    assert f'value="{action}"' not in reader.get(reverse(url)).content.decode()
+    data = {"action": action, "_selected_action": [row["id"] for row in before]}
+    reader.post(reverse(url), data)
+    assert list(model.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "data"),
+    [
+        (PRODUCTS, {"action": "send_now"}),
+        (PRODUCTS, {"action": "retry"}),
+        (PRODUCTS, {"action": "remove"}),
+        (CONVERSIONS, {"action": "send_now"}),
+        (CONVERSIONS, {"action": "retry"}),
+        (OVERVIEW, {"resume": "1"}),
+        (OVERVIEW, {"scan": "1"}),
+        (OVERVIEW, {"verify": "1"}),
+        (SHOP_PRODUCTS, {"action": "sync_to_neuroon"}),
+    ],
+)
+def test_csrf(neuroon, person, url, data):
+    names = ("syncedproduct", "conversion", "shopstate", "product")
+    client = person(*(f"{verb}_{name}" for name in names for verb in ("view", "change")), csrf=True)
+    assert client.post(reverse(url), data).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["syncedproduct", "conversion", "shopstate"])
+def test_nobody_adds_edits_or_deletes(neuroon, flush, admin_client, name):
+    make_product("A")
+    flush()
+    for page in ("add/", "1/delete/"):
+        assert admin_client.get(f"/admin/neuroon_django/{name}/{page}").status_code in (302, 403, 404)
+    row = SyncedProduct.objects.get()
+    url = reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk])
+    assert admin_client.post(url, {"external_id": "Z"}).status_code == 403
+
+
+def test_sync_now_sends_again_what_is_known(neuroon, flush, operator):
+    make_product("A"), make_product("B")
+    flush()
+    neuroon.clear()
+    rows = SyncedProduct.objects.filter(external_id="A")
+    assert act(operator, PRODUCTS, "send_now", rows) == ["1 product is queued."]
+    flush(foreground=False)
+    assert [r.external_ids for r in neuroon.sync_requests] == [("A",)]
+
+
+def test_retry_takes_the_rejected_only(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    assert act(operator, PRODUCTS, "retry", SyncedProduct.objects.all()) == ["1 product is queued."]
+    assert SyncedProduct.objects.get(external_id="B").status == "pending"
+    assert SyncedProduct.objects.get(external_id="A").status == "synced"
+
+
+def test_remove_takes_out_what_neuroon_has(neuroon, flush, operator):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    output = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
+    assert output == [
+        "1 product is queued.",
+        "A product comes back with its next change or scan, unless the shop unlists it.",
+    ]
+    flush()
+    assert neuroon.products == {}
+    assert SyncedProduct.objects.get(external_id="A").status == "unlisted"
+
+
+def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
+    for n in range(150):
+        make_product(f"P-{n:03}")
+    flush()
+    counts = []
+    for across in ("0", "1"):
+        with CaptureQueriesContext(connection) as captured:
+            output = act(
+                operator,
+                PRODUCTS,
+                "send_now",
+                SyncedProduct.objects.all()[:1],
+                select_across=across,
+                index="0",
+            )
+        counts.append(len(captured))
+    assert output == ["150 products are queued."]
+    assert counts[0] == counts[1]
+
+
+def test_conversions_are_sent_again(neuroon, flush_orders, operator):
+    product = make_product("A")
+    token = clicks.current.set('{"A": "search-1"}')
+    order = Order.objects.create(number="1001", total=Decimal("20"), status="paid")
+    order.lines.create(product=product, quantity=2, total=Decimal("20"))
+    clicks.current.reset(token)
+    neuroon.fault("status", status=422, endpoint="conversion")
+    flush_orders()
+    assert Conversion.objects.get().status == "rejected"
+    assert act(operator, CONVERSIONS, "retry", Conversion.objects.all()) == ["1 order is queued."]
+    flush_orders(foreground=False)
+    assert list(neuroon.conversions) == ["1001"]
+    assert act(operator, CONVERSIONS, "send_now", Conversion.objects.all()) == ["0 orders are queued."]
+
+
+def test_one_rows_page_shows_the_payload_as_it_would_be_sent_now(neuroon, flush, operator):
+    product = make_product("A")
+    flush()
+    Product.objects.update(title="<b>New</b>")
+    row = SyncedProduct.objects.get()
+    answer = operator.get(reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk]))
+    html = answer.content.decode()
+    assert "&quot;name&quot;: &quot;&lt;b&gt;New&lt;/b&gt;&quot;" in html
+    assert "&quot;price&quot;: 10.00" in html
+    assert 'name="_save"' not in html
+    product.stockrecords.all().delete()
+    assert "no price" in operator.get(answer.wsgi_request.path).content.decode()
+    product.delete()
+    assert operator.get(answer.wsgi_request.path).status_code == 200
+    assert neuroon.api_key not in html
+
+
+@pytest.mark.parametrize("object_pk", ["abc", ""])
+@pytest.mark.parametrize("model", [SyncedProduct, Conversion])
+def test_the_page_of_a_row_whose_object_has_no_such_key(neuroon, operator, model, object_pk):
+    label = "shop.product" if model is SyncedProduct else "shop.order"
+    row = model.objects.create(shop=current_shop(), key="k", model=label, object_pk=object_pk)
+    Conversion.objects.update(clicks='{"A": "1"}')
+    url = reverse(f"admin:neuroon_django_{model._meta.model_name}_change", args=[row.pk])
+    answer = operator.get(url)
+    assert answer.status_code == 200
+    assert '<div class="readonly">nothing</div>' in answer.content.decode()
+
+
+def test_a_key_of_any_text_leads_to_its_object():
+    row = SyncedProduct(model="shop.product", object_pk="a_5Fb/c")
+    assert 'href="/admin/shop/product/a_5F5Fb_2Fc/change/"' in object_link(row, "admin")
+
+
+def test_a_conversions_page(neuroon, flush_orders, operator):
+    product = make_product("A")
+    token = clicks.current.set('{"A": "search-1"}')
+    order = Order.objects.create(number="1001", total=Decimal("20"))
+    order.lines.create(product=product, quantity=2, total=Decimal("20"))
+    clicks.current.reset(token)
+    flush_orders()
+    assert cells(operator.get(reverse(CONVERSIONS)))[0][:2] == ["1001", "waiting for payment"]
+    row = Conversion.objects.get()
+    url = reverse("admin:neuroon_django_conversion_change", args=[row.pk])
+    assert "searchLogId" not in operator.get(url).content.decode()  # it is not paid
+    Order.objects.update(status="paid")
+    answer = operator.get(url)
+    assert "&quot;searchLogId&quot;: &quot;search-1&quot;" in answer.content.decode()

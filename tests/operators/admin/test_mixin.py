@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from neuroon_django.admin import NeuroonProductAdminMixin
 from neuroon_django.models import Change, SyncedProduct
+from tests.factories import make_product
 from tests.operators.admin.pages import SHOP_PRODUCTS, act
-from tests.operators.test_command_sync import make_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,8 +64,8 @@ def test_law_17_sync_to_neuroon_says_that_it_is_switched_off(neuroon, settings, 
     product = make_product("A")
     Change.objects.all().delete()
     settings.NEUROON_ENABLED = False
-    told = act(operator, SHOP_PRODUCTS, "sync_to_neuroon", [product])
-    assert told == ["Nothing was recorded: NEUROON_ENABLED is False."]
+    output = act(operator, SHOP_PRODUCTS, "sync_to_neuroon", [product])
+    assert output == ["Nothing was recorded: NEUROON_ENABLED is False."]
     assert not Change.objects.exists()
 
 

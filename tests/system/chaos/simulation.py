@@ -157,7 +157,7 @@ class Chaos:
                 connections.close_all()
 
     def _life(self, doom: kills.Doom) -> None:
-        client = kills.DoomedClient(**conf.client_options())
+        client = kills.DoomedClient(**conf.shop().client_options())
         client.doom = doom
         with client:
             while not self.over.is_set():
@@ -205,7 +205,7 @@ class Chaos:
         SyncedProduct.objects.retry_rejected(shop)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            with Client(**conf.client_options()) as client:
+            with Client(**conf.shop().client_options()) as client:
                 product_run(shop, client, foreground=True).run()
                 order_run(shop, client, foreground=True).run()
             waiting = [SyncedProduct.objects.of(shop).waiting(), Conversion.objects.of(shop).waiting()]

@@ -26,7 +26,7 @@ def main(config: dict) -> None:
     for name, value in config["pauses"].items():
         setattr(endpoint, name, value)
     parent = os.getppid()
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         while os.getppid() == parent:  # the simulation may be killed itself
             shop = ShopState.objects.for_config(conf.shop())
             product_run(shop, client).run()

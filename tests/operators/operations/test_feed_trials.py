@@ -12,8 +12,8 @@ from django.db.models import Value
 from neuroon_django import ConversionLine
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
-from tests.operators.test_command_sync import neuroon_sync
-from tests.operators.test_command_verify import make_product, neuroon_verify
+from tests.factories import make_order, make_product
+from tests.operators.commands import neuroon_sync, run
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -23,6 +23,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
+
+
+def neuroon_verify(**kwargs: object) -> str:
+    return run("neuroon_verify", **kwargs)
 
 
 class Signed(CatalogueFeed):
@@ -88,13 +92,6 @@ def test_what_the_hints_of_a_feed_say_to_run_does_mend_it(neuroon, monkeypatch):
             neuroon_sync()
     neuroon_sync("--scan")
     assert list(neuroon.products) == ["A-1"]
-
-
-def make_order(number: str, *products: Product | None, status: str = "paid") -> Order:
-    order = Order.objects.create(number=number, total=Decimal("20"), status=status)
-    for product in products:
-        order.lines.create(product=product, quantity=1, total=Decimal("20"))
-    return order
 
 
 def test_the_latest_paid_order_is_built_as_if_a_search_had_led_to_it(neuroon):

@@ -13,16 +13,14 @@ from django.utils import timezone, translation
 from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
 from neuroon_django.models import Change
 from neuroon_django.operations.status import resume
-from tests.factories import current_shop
-from tests.operators.test_command_sync import make_product
+from tests.factories import current_shop, make_product
+from tests.operators.commands import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def neuroon_status(*options: str) -> str:
-    out = io.StringIO()
-    call_command("neuroon_status", *options, stdout=out)
-    return out.getvalue()
+    return run("neuroon_status", *options)
 
 
 def test_a_healthy_shop(neuroon, flush):
@@ -119,8 +117,8 @@ def test_json_is_a_document_and_nothing_else(neuroon, flush):
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"^1 product was rejected \(no price\)\. Fix it"):
         call_command("neuroon_status", "--json", stdout=out)
-    told = json.loads(out.getvalue())
-    assert told["products"] == {
+    output = json.loads(out.getvalue())
+    assert output["products"] == {
         "pending": 0,
         "sending": 0,
         "synced": 1,
@@ -128,16 +126,16 @@ def test_json_is_a_document_and_nothing_else(neuroon, flush):
         "unlisted": 0,
         "deleting": 0,
     }
-    assert told["errors"] == [{"text": "no price", "count": 1}]
-    assert told["problems"] == [
+    assert output["errors"] == [{"text": "no price", "count": 1}]
+    assert output["problems"] == [
         {
             "text": "1 product was rejected (no price)",
             "cure": "Fix it, then run: manage.py neuroon_sync --retry",
             "id": "",
         }
     ]
-    assert told["quota"]["maxProducts"] == 1_000_000
-    assert (told["changes"], told["queued"], told["queue_age_seconds"]) == (0, 0, None)
+    assert output["quota"]["maxProducts"] == 1_000_000
+    assert (output["changes"], output["queued"], output["queue_age_seconds"]) == (0, 0, None)
     assert neuroon.api_key not in out.getvalue()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import models
 from django.db.models import Value
@@ -9,7 +11,7 @@ from django.db.models.functions import Upper
 from django.test.utils import isolate_apps
 
 from neuroon_django import OrderFeed, ProductFeed
-from tests.operators.checking import REQUIRED, messages, use_feed
+from tests.operators.checks.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Attached, Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -284,3 +286,29 @@ def test_a_lookup_over_what_the_shop_prefetches_itself(monkeypatch):
     feed = type("Feed", (ProductFeed,), REQUIRED | own)
     use_feed(monkeypatch, Attached, feed)
     assert messages() == []
+
+
+def test_feeds_are_checked_anew_where_feeds_or_settings_changed(monkeypatch, settings):
+    """The overview asks on each view, and no change is hidden from it."""
+    asked: list[str] = []
+
+    class Counted(CatalogueFeed):
+        def get_queryset(self) -> Any:
+            asked.append(self.shop.LANGUAGE)
+            return super().get_queryset()
+
+    def views(times: int) -> int:
+        before = len(asked)
+        for _ in range(times):
+            messages()
+        return len(asked) - before
+
+    use_feed(monkeypatch, Product, Counted)
+    assert views(1) > 0
+    assert views(3) == 0
+    settings.NEUROON_LANGUAGE = "es"
+    assert views(1) > 0
+    assert views(3) == 0
+    assert asked[-1] == "es"
+    use_feed(monkeypatch, Product, type("Another", (Counted,), {"brand": "nonsense"}))
+    assert "neuroon.E005" in [id for id, _message, _hint in messages()]

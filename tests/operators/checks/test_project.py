@@ -11,13 +11,13 @@ import pytest
 from neuroon_django.conf import Settings, ShopConfig
 from neuroon_django.feeds import registry
 from neuroon_django.middleware import ClickAttributionMiddleware
-from tests.operators.checking import messages, use_feed
+from tests.operators.checks.checking import messages, use_feed
 from tests.shop.models import Product
 from tests.shop.neuroon import CatalogueFeed
 
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_right_project_hears_nothing():

@@ -2,60 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from decimal import Decimal
-
 import pytest
 from django.core.management import CommandError, call_command
 
-from neuroon_django import clicks
 from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
-from tests.shop.models import Order, Product, StockRecord
+from tests.factories import make_order, make_product
+from tests.operators.commands import neuroon_sync, summary
+from tests.shop.models import Product, StockRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def make_product(sku: str, price: str | None = "10.00", **values: object) -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}", **values)
-    if price is not None:
-        StockRecord.objects.create(product=product, price=Decimal(price))
-    return product
-
-
-def make_order(number: str, product: Product, total: str = "20") -> Order:
-    """A paid order of one line, that a search led to."""
-    token = clicks.current.set(f'{{"{product.sku}": "search-1"}}')
-    try:
-        order = Order.objects.create(number=number, total=Decimal(total), status="paid")
-        order.lines.create(product=product, quantity=2, total=Decimal("20"))
-    finally:
-        clicks.current.reset(token)
-    return order
-
-
-def neuroon_sync(*options: str) -> str:
-    out = io.StringIO()
-    call_command("neuroon_sync", *options, stdout=out, stderr=io.StringIO())
-    return out.getvalue()
-
-
-def summary(**counts: int) -> str:
-    n = {name: f"{counts.get(name, 0):,}" for name in ("sent", "unchanged", "rejected", "deleted")}
-    created, updated, failed = (counts.get(k, 0) for k in ("created", "updated", "failed"))
-    requests, orders = counts.get("requests", 0), counts.get("orders", 0)
-    width = max(len(v) for v in [*n.values(), f"{requests:,}", f"{orders:,}"])
-    theirs = f"Neuroon: {created:,} created, {updated:,} updated, {failed:,} failed"
-    return (
-        f"Products sent         {n['sent']:>{width}}  {theirs}\n"
-        f"Products unchanged    {n['unchanged']:>{width}}\n"
-        f"Products rejected     {n['rejected']:>{width}}\n"
-        f"Products deleted      {n['deleted']:>{width}}\n"
-        f"Requests              {requests:>{width}}\n"
-        f"Conversions sent      {orders:>{width}}\n"
-        f"Conversions rejected  {counts.get('refused', 0):>{width}}\n"
-    )
 
 
 def test_the_first_run_sends_the_catalogue_and_the_second_nothing(neuroon):
@@ -209,25 +166,3 @@ def test_ctrl_c_before_anything_is_sent_says_to_run_the_same_again(neuroon, monk
     with pytest.raises(CommandError) as stopped:
         neuroon_sync("--remove-all")
     assert str(stopped.value) == "Interrupted. Nothing is lost: run the same command again to go on."
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_bar_on_a_terminal(neuroon):
-    for n in range(3):
-        make_product(f"P-{n}")
-    out, err = io.StringIO(), Terminal()
-    call_command("neuroon_sync", stdout=out, stderr=err)
-    assert out.getvalue() == summary(sent=3, created=3, requests=2)
-    assert "100%" in err.getvalue()
-    assert "3/3" in err.getvalue()
-
-
-def test_plain_lines_elsewhere(neuroon, monkeypatch):
-    monkeypatch.setattr("neuroon_django.management.progress.EVERY", 0)
-    make_product("A")
-    *lines, _rest = neuroon_sync().partition("Products sent")
-    assert lines[0].splitlines()[-1].startswith("1 of 1 products, ")

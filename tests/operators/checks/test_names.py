@@ -6,7 +6,7 @@ import pytest
 
 from neuroon_django import OrderFeed, ProductFeed
 from tests.naming import case
-from tests.operators.checking import REQUIRED, messages, use_feed
+from tests.operators.checks.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 

@@ -15,8 +15,9 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
+from tests.factories import make_product
 from tests.feeds_in_use import item_feed
-from tests.operators.test_command_sync import make_product, neuroon_sync, summary
+from tests.operators.commands import neuroon_sync, summary
 from tests.shop.models import Product, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +59,7 @@ def stray(neuroon, *ids: str) -> None:
     bodies = [
         b'{"externalId":"%s","name":"x","price":1,"url":"https://x.test/"}' % i.encode() for i in ids
     ]
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         client.sync_products(bodies, list(ids), "plugin")
     neuroon.clear()
 
@@ -74,7 +75,7 @@ def test_what_differs_is_told_and_mended(twelve):
     twelve.products["P-04"]["price"] = Decimal("9.99")
     twelve.products["P-05"]["name"] = "Old"
     twelve.products["P-06"]["inStock"] = False
-    told = table(listed=13, same=8, strays=2, lost=1, different=3) + (
+    output = table(listed=13, same=8, strays=2, lost=1, different=3) + (
         "Only at Neuroon: X-1\n"
         "Only at Neuroon: X-2\n"
         "Missing at Neuroon: P-03\n"
@@ -83,14 +84,14 @@ def test_what_differs_is_told_and_mended(twelve):
         "Different: P-06: in stock True here, False there\n"
     )
     out, failed = neuroon_reconcile()
-    assert out == told
+    assert out == output
     assert (str(failed), failed.returncode) == (
         "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix",
         1,
     )
     out, failed = neuroon_reconcile("--fix")
     assert (out, failed) == (
-        told + summary(sent=4, created=1, updated=3, deleted=2, requests=3),
+        output + summary(sent=4, created=1, updated=3, deleted=2, requests=3),
         None,
     )
     assert neuroon_reconcile() == (table(listed=12, same=12), None)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from decimal import Decimal
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import translation
 
 from neuroon_django.api import Client
 from neuroon_django.exceptions import Forbidden, RateLimited
-from tests.factories import current_shop, pauses
-from tests.operators.test_command_sync import neuroon_sync
-from tests.shop.models import Product, StockRecord
+from tests.factories import current_shop, make_product, pauses
+from tests.operators import commands
+from tests.operators.commands import neuroon_sync, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,23 +27,13 @@ def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
 
 
-def make_product(sku: str = "A-1") -> Product:
-    product = Product.objects.create(sku=sku, title=f"Product {sku}")
-    StockRecord.objects.create(product=product, price=Decimal("10"))
-    return product
-
-
 def neuroon_verify(*options: str, **kwargs: object) -> str:
-    out = io.StringIO()
-    call_command("neuroon_verify", *options, stdout=out, **kwargs)
-    return out.getvalue()
+    return run("neuroon_verify", *options, **kwargs)
 
 
 def failing(*options: str) -> tuple[list[str], CommandError]:
-    out = io.StringIO()
-    with pytest.raises(CommandError) as failed:
-        call_command("neuroon_verify", *options, stdout=out)
-    return out.getvalue().splitlines(), failed.value
+    out, error = commands.failing("neuroon_verify", *options)
+    return out.splitlines(), error
 
 
 def test_all_is_well(neuroon):
@@ -102,9 +90,9 @@ def test_check_changes_nothing(neuroon):
 
 def test_json(neuroon):
     make_product()
-    told = json.loads(neuroon_verify("--json"))
-    assert told["passed"] is True
-    assert [(step["name"], step["result"]) for step in told["steps"]] == [
+    output = json.loads(neuroon_verify("--json"))
+    assert output["passed"] is True
+    assert [(step["name"], step["result"]) for step in output["steps"]] == [
         ("settings", "ok"),
         ("feeds", "ok"),
         ("feeds", "ok"),
@@ -115,7 +103,7 @@ def test_json(neuroon):
         ("domain", "ok"),
         ("token", "ok"),
     ]
-    assert neuroon.api_key not in json.dumps(told)
+    assert neuroon.api_key not in json.dumps(output)
 
 
 def test_domains_are_verified_in_turn(neuroon):
@@ -268,9 +256,9 @@ def test_unverify_prints_json(neuroon):
         neuroon_verify("--unverify", "--json")
     assert refused.value.returncode == 2
     assert neuroon.requests == []
-    told = json.loads(neuroon_verify("--unverify", "--json", "--no-input"))
-    assert told["passed"] is True
-    assert [step["name"] for step in told["steps"]] == ["settings", "tables", "domain"]
+    output = json.loads(neuroon_verify("--unverify", "--json", "--no-input"))
+    assert output["passed"] is True
+    assert [step["name"] for step in output["steps"]] == ["settings", "tables", "domain"]
     neuroon.api_key = "sk_other"
     lines, failed = failing("--unverify", "--json", "--no-input")
     assert json.loads("\n".join(lines))["steps"][-1]["result"] == "failed"
@@ -295,13 +283,13 @@ def test_options_that_exclude_each_other(neuroon, options):
 @pytest.mark.parametrize("options", [[], ["--check"], ["--unverify"]])
 def test_a_wrong_setting_could_not_run(neuroon, settings, name, value, options):
     setattr(settings, f"NEUROON_{name}", value)
-    told = f"NEUROON_{name} is '{value}', which is no value for it. (neuroon.E001)"
+    output = f"NEUROON_{name} is '{value}', which is no value for it. (neuroon.E001)"
     lines, failed = failing(*options)
-    assert lines[0] == f"failed   settings {told}"
+    assert lines[0] == f"failed   settings {output}"
     assert len(lines) == 2  # and what to type
     assert (str(failed), failed.returncode) == ("Failed: settings", 2)
     lines, failed = failing(*options, "--json")
     [step] = json.loads("\n".join(lines))["steps"]
-    assert (step["name"], step["result"], step["text"]) == ("settings", "failed", told)
+    assert (step["name"], step["result"], step["text"]) == ("settings", "failed", output)
     assert failed.returncode == 2
     assert neuroon.requests == []

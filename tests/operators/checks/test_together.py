@@ -7,7 +7,7 @@ import pytest
 from neuroon_django import ProductFeed
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
-from tests.operators.checking import REQUIRED, messages
+from tests.operators.checks.checking import REQUIRED, messages
 from tests.shop.models import Order, Product, Tenanted
 
 pytestmark = pytest.mark.usefixtures("quiet_project")

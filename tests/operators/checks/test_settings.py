@@ -10,7 +10,7 @@ from django.utils import translation
 
 from neuroon_django.conf import NAMES, Settings, ShopConfig
 from neuroon_django.rules import settings_of
-from tests.operators.checking import messages
+from tests.operators.checks.checking import messages
 
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
@@ -48,7 +48,7 @@ WRONG = {
     "KEEP_CLICKS": ["90", -1, inf, nan, 1e12, True, timedelta(days=-1), timedelta.max],
     "USER_AGENT": [5, "tienda/ñ", "shop\r\nX: 1", " shop"],
     "WIDGET_TOKEN": ["issued", "AUTO", 5, True],
-    "WIDGET_URL": ["cdn.neuroon.ai/widget.js", "/widget.js?v=1", "/my widget.js"],
+    "WIDGET_URL": ["cdn.neuroon.ai/widget.js", "/widget.js?v=1", "/my widget.js", "https://["],
     "WIDGET_INTEGRITY": [5],
     "WIDGET_THEME": ["blue"],
     "WIDGET_POSITION": ["left"],

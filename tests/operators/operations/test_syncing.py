@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, Lane, SyncedProduct
 from neuroon_django.operations import syncing
-from tests.factories import current_shop
-from tests.operators.test_command_sync import make_order, make_product, neuroon_sync, summary
+from tests.factories import current_shop, make_order, make_product
+from tests.operators import commands
+from tests.operators.commands import neuroon_sync, summary
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CheckoutFeed
 
@@ -47,11 +47,9 @@ def test_retry_tries_rejected_products_again(neuroon):
 
 
 def failing(*options: str) -> tuple[str, list[str]]:
-    out = io.StringIO()
-    with pytest.raises(CommandError) as failed:
-        call_command("neuroon_sync", *options, stdout=out, stderr=io.StringIO())
-    assert failed.value.returncode == 1
-    return out.getvalue(), str(failed.value).splitlines()
+    out, error = commands.failing("neuroon_sync", *options)
+    assert error.returncode == 1
+    return out, str(error).splitlines()
 
 
 class Broken(CheckoutFeed):
@@ -179,8 +177,8 @@ def test_dry_run_prints_payloads_and_sends_nothing(neuroon):
     assert neuroon_sync("--dry-run").endswith("0 to send, 0 to delete, 0 to reject.\n")
     assert neuroon_sync("--dry-run", "--full") == expected
     a.delete()
-    told = "delete A\nNothing was sent: 0 to send, 1 to delete, 0 to reject.\n"
-    assert neuroon_sync("--dry-run") == told
+    output = "delete A\nNothing was sent: 0 to send, 1 to delete, 0 to reject.\n"
+    assert neuroon_sync("--dry-run") == output
     assert neuroon_sync("--dry-run", "--retry").splitlines()[0] == "reject B no price"
     assert "A" in neuroon.products
 
@@ -191,8 +189,8 @@ def test_dry_run_with_scan_tells_what_no_signal_told(neuroon):
     Product.objects.filter(sku="A").update(is_published=False)
     Product.objects.filter(sku="B").delete()
     Change.objects.all().delete()
-    told = "delete A\ndelete B\nNothing was sent: 0 to send, 2 to delete, 0 to reject.\n"
-    assert neuroon_sync("--dry-run", "--scan") == told
+    output = "delete A\ndelete B\nNothing was sent: 0 to send, 2 to delete, 0 to reject.\n"
+    assert neuroon_sync("--dry-run", "--scan") == output
 
 
 def test_dry_run_prints_what_orders_would_report(neuroon):
@@ -205,13 +203,13 @@ def test_dry_run_prints_what_orders_would_report(neuroon):
     nothing = "Nothing was sent: 0 to send, 0 to delete, 0 to reject.\n"
     report = (
         '{"orderId":"1001","orderValue":20.00,"currency":"EUR","conversions":[{"productId":"A",'
-        '"searchLogId":"search-1","quantity":2,"lineTotal":20.00}]}'
+        '"searchLogId":"search-1","quantity":1,"lineTotal":20.00}]}'
     )
     kept = "reject Order 1002: order value: -1.00 is negative\n"
-    told = f"send Order 1001: {report}\n{kept}"
-    told += "Nothing was sent: 1 to send, 0 to delete, 1 to reject.\n"
-    assert neuroon_sync("--dry-run") == told
-    assert neuroon_sync("--dry-run") == told
+    output = f"send Order 1001: {report}\n{kept}"
+    output += "Nothing was sent: 1 to send, 0 to delete, 1 to reject.\n"
+    assert neuroon_sync("--dry-run") == output
+    assert neuroon_sync("--dry-run") == output
     assert neuroon.requests == []
     with pytest.raises(CommandError):
         neuroon_sync()  # 1002 is rejected
