@@ -18,6 +18,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -95,6 +96,16 @@ class Refused(Exception):
         self.status, self.message = status, message
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
 class StandIn:
     """One shop at one generation; the shop's own data are attributes."""
 
@@ -107,7 +118,7 @@ class StandIn:
         self.conversions: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, float] = {}
         self.refusals: list[tuple[str, str, int, str]] = []
-        self.requests: list[tuple[str, str]] = []
+        self.requests: list[Seen] = []
         self.lock = threading.Lock()
 
     def __enter__(self) -> StandIn:
@@ -135,6 +146,10 @@ class StandIn:
         self.products[product["externalId"]] = product
         self.ids.setdefault(product["externalId"], f"prod_{123 + len(self.ids)}")
         return created
+
+    def requests_to(self, ending: str) -> list[Seen]:
+        """Return the requests whose path, without parameters, ends so."""
+        return [one for one in self.requests if one.path.partition("?")[0].endswith(ending)]
 
     def accepts_token(self, token: str) -> bool:
         """Return whether the widget could search with it."""
@@ -275,7 +290,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.address, _, self.query = self.path.partition("?")
         with self.neuroon.lock:
-            self.neuroon.requests.append((self.command, self.path))
+            seen = Seen(self.command, self.path, {**self.headers}, body)
+            self.neuroon.requests.append(seen)
             try:
                 endpoint = self.find()
                 self.check_headers(body)
