@@ -87,7 +87,10 @@ HEADERS = [
     b" folded",
     b"X-Long: " + b"x" * 70_000,
     b"\r\nX-Split: 1",
-    *(b"Content-Encoding: " + name for name in (b"gzip", b"deflate", b"br", b"zstd", b"identity", b"x")),
+    *(
+        b"Content-Encoding: " + name
+        for name in (b"gzip", b"deflate", b"br", b"zstd", b"identity", b"x")
+    ),
 ]
 MANY_HEADERS = b"".join(b"X-%d: 1\r\n" % n for n in range(150))
 
@@ -97,7 +100,9 @@ SCALARS: Any = st.one_of(
     st.integers(-(10**20), 10**20),
     st.floats(),
     st.text(max_size=20),
-    st.sampled_from(["A", "1", "products[0].price: no", "\0", "\x1b[2J", "\u202e", "\ud800", "x" * 60_000]),
+    st.sampled_from(
+        ["A", "1", "products[0].price: no", "\0", "\x1b[2J", "\u202e", "\ud800", "x" * 60_000]
+    ),
 )
 VALUES: Any = st.recursive(
     SCALARS,

@@ -80,7 +80,11 @@ S2S: list[Row] = [
         ),
     ),
     ("S2S responses", "401: invalid or missing key", (BLOCKED, SANDBOX_REFUSES)),
-    ("S2S responses", "403: valid key, not authorised for Origin or shopId", (BLOCKED, SANDBOX_REFUSES)),
+    (
+        "S2S responses",
+        "403: valid key, not authorised for Origin or shopId",
+        (BLOCKED, SANDBOX_REFUSES),
+    ),
     ("S2S responses", "404: shop or product does not exist", (BLOCKED, DELETE)),
     (
         "S2S responses",
@@ -158,7 +162,11 @@ S2S: list[Row] = [
         "there is no refresh endpoint for widget tokens",
         (FACTS + "test_no_other_address_is_asked", ROTATION),
     ),
-    ("S2S rotation", "a token lives 24 h", (BY_THE_CLOCK, "contract/test_sandbox_shoppers.py::test_search")),
+    (
+        "S2S rotation",
+        "a token lives 24 h",
+        (BY_THE_CLOCK, "contract/test_sandbox_shoppers.py::test_search"),
+    ),
     ("S2S rotation", "to rotate, POST widget-token again", (ROTATION, TOKEN)),
     (
         "S2S rotation",
