@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ import requests
 
 from neuroon_django.testing.sandbox import Sandbox
 from neuroon_django.testing.sandbox.__main__ import main
+from neuroon_django.testing.sandbox.answers import ANSWER_STYLES
+from neuroon_django.testing.sandbox.errors import ERROR_BODIES
+from neuroon_django.testing.sandbox.faults import KINDS
+from neuroon_django.testing.sandbox.generations import GENERATIONS
+from neuroon_django.testing.sandbox.refused import ERROR_STYLES
 from tests.contract.shop import CONVERSION, Shop, Whatever, check, conversion, product
 
 ROOT = Path(__file__).parent.parent.parent
@@ -184,6 +190,16 @@ def test_a_process_that_cannot_start(
         for number, handler in before.items():
             signal.signal(number, handler)
     assert message in capsys.readouterr().err
+
+
+NAMES = {each.name for each in fields(Sandbox)} - {"host", "port"}
+STYLES = {*ANSWER_STYLES, *ERROR_STYLES, *ERROR_BODIES, *KINDS, *filter(None, GENERATIONS)}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES | {f'"{style}"' for style in STYLES}))
+def test_the_readme_names_every_option(name: str) -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## In your tests\n")[2]
+    assert name in section.partition("\n## ")[0]
 
 
 def test_nothing_but_the_standard_library() -> None:

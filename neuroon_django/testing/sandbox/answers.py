@@ -32,7 +32,7 @@ class Outcome:
         return written | {"failed": self.failed}
 
     @property
-    def all(self) -> Shape:
+    def answer(self) -> Shape:
         """PROD's whole answer."""
         return self.counts | {"errors": self.errors}
 
@@ -63,14 +63,14 @@ def _success(outcome: Outcome) -> Shape:
 
 
 ANSWER_STYLES: Mapping[str, Callable[[Outcome], Answer]] = {
-    "counts": lambda outcome: Answer.from_json(outcome.all),
+    "counts": lambda outcome: Answer.from_json(outcome.answer),
     "created-updated": lambda outcome: Answer.from_json(_created_updated(outcome)),
     "success": lambda outcome: Answer.from_json(_success(outcome)),
     "strings": lambda outcome: Answer.from_json(outcome.counted_as(str)),
     "floats": lambda outcome: Answer.from_json(outcome.counted_as(float)),
     "nulls": lambda outcome: Answer.from_json(_nulls(outcome)),
-    "data": lambda outcome: Answer.from_json({"data": outcome.all}),
-    "created": lambda outcome: Answer.from_json(outcome.all, 201),
+    "data": lambda outcome: Answer.from_json({"data": outcome.answer}),
+    "created": lambda outcome: Answer.from_json(outcome.answer, 201),
     "job": lambda outcome: Answer.from_json({"jobId": "job_1", "status": "QUEUED"}, 202),
     "no-content": lambda outcome: Answer(204),
     "empty": lambda outcome: Answer(200),
