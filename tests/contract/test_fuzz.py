@@ -88,7 +88,8 @@ def reset(kind: str, *, route_known: bool = True) -> None:
     else:
         lane = Lane.DELETES if kind == "delete" else Lane.LIVE
         status = "deleting" if kind == "delete" else "pending"
-        SyncedProduct.objects.update(status=status, lane=lane, digest="", in_neuroon=True, **due)
+        known = {"digest": "", "in_neuroon": True, "remote_id": ""}
+        SyncedProduct.objects.update(status=status, lane=lane, **known, **due)
     Endpoint.objects.update(
         next_slot_at=None, blocked_until=None, reason="", status=None, failures=0, run_until=None
     )
