@@ -47,8 +47,8 @@ COMMON: dict[str, Any] = {
 }
 # An answer is not made smaller once it was found: that takes minutes over sockets.
 COMMON["phases"] = [Phase.explicit, Phase.generate]
-RUNS = settings(max_examples=1_000 if DEEP else 30, **COMMON)
-CALLS = settings(max_examples=250 if DEEP else 25, **COMMON)
+RUNS = settings(max_examples=1_000 if DEEP else 25, **COMMON)
+CALLS = settings(max_examples=250 if DEEP else 20, **COMMON)
 
 
 @pytest.fixture(scope="module")
