@@ -63,8 +63,9 @@ def _sessions_are_over(django_db_setup, django_db_blocker) -> Iterator[None]:
 
 @pytest.fixture
 def neuroon(settings) -> Iterator[Sandbox]:
-    """A verified sandbox that the settings point to."""
-    with Sandbox(shop_url="https://mystore.com", verified=True) as sandbox:
+    """A verified sandbox that the settings point to; it wants every header that is documented."""
+    headers = ("Accept", "Origin", "User-Agent")
+    with Sandbox(shop_url="https://mystore.com", verified=True, required_headers=headers) as sandbox:
         for name, value in sandbox.settings().items():
             setattr(settings, name, value)
         yield sandbox

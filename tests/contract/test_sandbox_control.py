@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,39 @@ import requests
 
 from neuroon_django.testing.sandbox import Sandbox
 from neuroon_django.testing.sandbox.__main__ import main
+from neuroon_django.testing.sandbox.answers import ANSWER_STYLES
+from neuroon_django.testing.sandbox.errors import ERROR_BODIES
+from neuroon_django.testing.sandbox.faults import KINDS
+from neuroon_django.testing.sandbox.generations import GENERATIONS
+from neuroon_django.testing.sandbox.refused import ERROR_STYLES
 from tests.contract.shop import CONVERSION, Shop, Whatever, check, conversion, product
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = Whatever(lambda seconds: isinstance(seconds, Decimal | int) and seconds >= 0)
 SETTINGS = {
+    "generation": None,
     "name": "Sandbox shop",
     "shop_id": "shop_sandbox",
     "shop_url": "http://localhost:8000",
     "verified": False,
     "routes": ["plugin", "shops"],
+    "plugin_bodies": ["object"],
+    "lists": True,
+    "token_refusal": None,
+    "signed_tokens": True,
+    "sorts": ["externalId", "name"],
+    "unknown_fields": "record",
+    "required_headers": [],
+    "firewall": False,
     "rate_limit": None,
     "rate_window": Decimal("60.0"),
     "sliding": False,
     "max_products": 1_000_000,
     "reject": None,
+    "warn": {},
+    "answer_style": "counts",
     "error_style": "externalId",
+    "error_body": "by-status",
     "shops_delete_by": "any",
     "conflict": False,
     "staging": False,
@@ -44,7 +62,7 @@ def test_the_control_side_shows_what_there_is(neuroon: Sandbox, shop: Shop) -> N
     shop("POST", CONVERSION, conversion())
     shop("GET", f"/{neuroon.api_key}")
     state = {"url": neuroon.url, "settings": SETTINGS, "products": 1, "conversions": 1}
-    state |= {"duplicates": 0, "tokens": 0, "searches": 0, "domains": [], "overlaps": []}
+    state |= {"duplicates": 0, "tokens": 0, "searches": 0, "domains": [], "overlaps": [], "ignored": []}
     state |= {"requests": {"sync": 1, "conversion": 1, "unknown": 1}}
     check(shop("GET", "/_sandbox/state"), 200, state)
     check(shop("GET", "/_sandbox/products"), 200, [product(price=Decimal("19.9"))])
@@ -98,6 +116,7 @@ def test_settings_and_reset_by_the_control_side(neuroon: Sandbox, shop: Shop) ->
         ("settings", {"verified": True, "colour": 1}),
         ("settings", {"port": 80}),
         ("settings", {"error_style": "other"}),
+        ("settings", {"generation": "next"}),
     ],
 )
 def test_an_order_that_makes_no_sense(neuroon: Sandbox, shop: Shop, path: str, body: Any) -> None:
@@ -112,7 +131,8 @@ def test_an_order_that_makes_no_sense(neuroon: Sandbox, shop: Shop, path: str, b
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_as_a_process(number: signal.Signals) -> None:
     options = ["--shop-id", "s1", "--api-key", "sk_1", "--shop-url", "https://mystore.com"]
-    options += ["--verified", "--rate-limit", "9", "--routes", "shops", "--port", "0"]
+    options += ["--verified", "--rate-limit", "9", "--generation", "products"]
+    options += ["--port", "0"]
     with subprocess.Popen(
         [sys.executable, "-m", "neuroon_django.testing.sandbox", *options],
         cwd=ROOT,
@@ -151,7 +171,7 @@ def test_the_help_shows_each_option_and_its_default(capsys: pytest.CaptureFixtur
     assert "A local Neuroon to develop against." in text
     for default in ("127.0.0.1", "8765", "shop_sandbox", Sandbox.api_key, "no", "no limit"):
         assert f"(default: {default})" in text
-    assert text.count("(default: ") == 8
+    assert text.count("(default: ") == 14
     assert "(default: plugin,shops)" in text
 
 
@@ -170,6 +190,16 @@ def test_a_process_that_cannot_start(
         for number, handler in before.items():
             signal.signal(number, handler)
     assert message in capsys.readouterr().err
+
+
+NAMES = {each.name for each in fields(Sandbox)} - {"host", "port"}
+STYLES = {*ANSWER_STYLES, *ERROR_STYLES, *ERROR_BODIES, *KINDS, *filter(None, GENERATIONS)}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES | {f'"{style}"' for style in STYLES}))
+def test_the_readme_names_every_option(name: str) -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## In your tests\n")[2]
+    assert name in section.partition("\n## ")[0]
 
 
 def test_nothing_but_the_standard_library() -> None:

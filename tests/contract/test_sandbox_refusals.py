@@ -50,7 +50,10 @@ REFUSED: list[tuple[dict[str, Any], str, str, Any, dict[str, Any], int, str]] = 
     ),
     (MINE, "GET", ME, None, {"Origin": "https://elsewhere.com"}, 403, ORIGIN),
     (MINE, "GET", ME, None, {"Origin": "https://mystore.com:8000"}, 403, ORIGIN),
-    (MINE, "GET", ME, None, {"Origin": "null"}, 403, ORIGIN),
+    *(
+        (MINE, "GET", ME, None, {"Origin": origin}, 403, ORIGIN)
+        for origin in ("null", "https://MyStore.com", "https://mystore.com//", "https://m.mystore.com")
+    ),
     ({}, "GET", "/no", None, {}, 404, MISSING),
     ({}, "GET", "/_sandbox/other", None, {}, 404, MISSING),
     ({}, "PUT", SYNC, None, {}, 405, MISSING),
@@ -100,7 +103,7 @@ def test_what_is_refused(
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://mystore.com", "http://mystore.com", "https://www.MyStore.com/"]
+    "origin", ["https://mystore.com", "http://mystore.com", "https://www.mystore.com/", "mystore.com"]
 )
 def test_an_origin_of_the_shop(neuroon: Sandbox, shop: Shop, origin: str) -> None:
     neuroon.shop_url = "https://www.mystore.com/"

@@ -52,7 +52,7 @@ def line(**fields: Any) -> dict[str, Any]:
         (conversion(conversions=["SKU-1"]), ["conversions must be a list with at least one line"]),
         (conversion(email="a@b.example"), ["email is not known"]),
         (line(productId=None), [f"conversions[0].productId {BLANK}"]),
-        (line(searchLogId=""), [f"conversions[0].searchLogId {BLANK}"]),
+        (line(searchLogId=""), ["conversions[0].searchLogId must be a string that is not empty"]),
         (line(quantity=0), ["conversions[0].quantity must be an integer of 1 or more"]),
         (line(quantity=True), ["conversions[0].quantity must be an integer of 1 or more"]),
         (line(lineTotal="1"), [f"conversions[0].lineTotal {NUMBER}"]),

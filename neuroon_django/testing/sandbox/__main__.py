@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .generations import ALL
 from .neuroon import Sandbox
 
 HELP_TEXTS = {
+    "generation": "the interface: s2s, products or later",
     "host": "the address to listen at",
     "port": "the port to listen at, 0 for a free one",
     "shop_id": "the only shop",
@@ -23,11 +25,17 @@ HELP_TEXTS = {
     "verified": "begin with the domain verified",
     "rate_limit": "requests per minute and endpoint",
     "routes": "the product routes that are answered",
+    "plugin_bodies": "what the plugin route takes: object, array",
+    "answer_style": "the shape of a sync's answer",
+    "error_style": "how a refused product is shown",
+    "error_body": "the shape of an error",
+    "firewall": "refuse paths with an encoded / % ; or backslash",
 }
 TYPES: dict[str, Callable[[str], Any]] = {
     "port": int,
     "rate_limit": int,
     "routes": lambda text: text.split(","),
+    "plugin_bodies": lambda text: text.split(","),
 }
 PASTED = ("NEUROON_API_URL", "NEUROON_SHOP_ID", "NEUROON_API_KEY", "NEUROON_STOREFRONT_URL")
 
@@ -60,18 +68,25 @@ def _parser() -> argparse.ArgumentParser:
     defaults = vars(Sandbox()) | {"port": 8765}
     for name, text in HELP_TEXTS.items():
         default, flag = defaults[name], f"--{name.replace('_', '-')}"
-        text = f"{text} (default: {_shown(default)})"
+        text = f"{text} (default: {_shown(name, default)})".replace("%", "%%")
         if isinstance(default, bool):
             parser.add_argument(flag, action="store_true", help=text)
         else:
-            parser.add_argument(flag, type=TYPES.get(name, str), default=default, help=text)
+            parser.add_argument(
+                flag, type=TYPES.get(name, str), default=_left_open(name, default), help=text
+            )
     return parser
 
 
-def _shown(default: object) -> object:
+def _left_open(name: str, default: object) -> object:
+    """Return an option's default: what a generation decides is left to it."""
+    return None if name in ALL else default
+
+
+def _shown(name: str, default: object) -> object:
     """Return a setting's default as the help shows it."""
     if default is None:
-        return "no limit"
+        return "all at once" if name == "generation" else "no limit"
     if default is False:
         return "no"
     return ",".join(default) if isinstance(default, tuple) else default

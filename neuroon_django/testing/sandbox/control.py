@@ -43,7 +43,9 @@ def _masked(answer: Answer, api_key: str) -> Answer:
 def _show_state(state: State, request: Request, data: Payload) -> Payload:
     names = ("products", "conversions", "tokens", "searches")
     counts = {name: len(getattr(state, name)) for name in names}
-    values = {name: getattr(state, name) for name in ("url", "duplicates", "domains", "overlaps")}
+    values = {
+        name: getattr(state, name) for name in ("url", "duplicates", "domains", "overlaps", "ignored")
+    }
     requests = Counter(received.endpoint for received in state.requests)
     return counts | values | {"requests": requests, "settings": _settings(state)}
 

@@ -1,15 +1,13 @@
-"""The shop's own endpoints: its plan, its domain, and the widget token."""
+"""The shop's own endpoints: its plan and its domain."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import secrets
-import time
 from typing import Any
 
 from .errors import Refusal
-from .messages import Answer, Request
+from .messages import Request
 from .rules import Payload
 from .state import State
 
@@ -25,6 +23,7 @@ def verify(state: State, request: Request, data: Any) -> Payload:
     domain = data.get("domain") if isinstance(data, dict) else None
     if not isinstance(domain, str) or not domain.strip() or "url" in data:
         raise Refusal(400, "domain must not be blank", ["domain: must not be blank"])
+    state.ignore("verify", data.keys() - {"domain"})
     if not is_own_address(state, domain):
         raise Refusal(403, "The domain does not match the shop's URL")
     if state.conflict:
@@ -46,23 +45,16 @@ def verification_data(state: State, request: Request, data: Any) -> Payload:
     return shown | {"instructions": "POST the storefront's domain to /verify."}
 
 
-def token(state: State, request: Request, data: Any) -> Answer:
-    """Issue a new widget token; the older ones stay valid."""
-    if not state.verified:
-        raise Refusal(403, "The domain is not verified")
-    issued = f"wt_{secrets.token_urlsafe(32)}"
-    state.tokens.append(issued)
-    state.issued[issued] = time.monotonic()
-    return Answer.from_json({"token": issued}, 201)
-
-
 def is_own_address(state: State, url: str) -> bool:
-    """Return whether an address is the shop's, whatever its scheme and `www.`; all in staging."""
+    """Return whether an address is the shop's; every one is in staging.
+
+    Scheme, leading `www.` and a trailing slash are dropped, as documented, and nothing else.
+    """
     return state.staging or _bare(url) == _bare(state.shop_url)
 
 
 def _bare(url: str) -> str:
-    return re.sub(r"^([a-z]+://)?(www\.)?|/+$", "", url.strip().lower())
+    return re.sub(r"^(https?://)?(www\.)?", "", url).removesuffix("/")
 
 
 def _verification_code(state: State) -> str:

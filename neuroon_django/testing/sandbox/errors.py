@@ -1,11 +1,11 @@
-"""How the sandbox says no: to a request, in the shape of its status, and to one product of a batch.
+"""How the sandbox says no to a request: API.md's shapes of an error body.
 
-The shapes are those of API.md, Errors; how a refused product is named is documented nowhere, so
-there are several styles.
+By default a status has its own shape; a sandbox may be told to use one of them for all.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.client import responses
@@ -13,16 +13,7 @@ from typing import Any
 
 from .messages import Answer, now
 
-# How a refused product is shown, by its index, externalId and message.
-ERROR_STYLES: Mapping[str, Callable[[int, str | None, str], Any]] = {
-    "externalId": lambda n, external_id, why: {"externalId": external_id, "message": why},
-    "index": lambda n, external_id, why: {"index": n, "message": why},
-    "text": lambda n, external_id, why: f"{external_id}: {why}",
-    "none": lambda n, external_id, why: None,
-    "reject": lambda n, external_id, why: None,
-    "reject-named": lambda n, external_id, why: {"externalId": external_id, "message": why},
-}
-REJECTING_STYLES = {"reject", "reject-named"}  # one bad product refuses the whole batch
+JSON, PROBLEM = "application/json", "application/problem+json"
 
 
 @dataclass(eq=False)
@@ -31,29 +22,71 @@ class Refusal(Exception):
 
     status: int
     message: str
-    details: Sequence[object] = ()
+    details: Sequence[object] | Mapping[str, object] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def answer(self, path: str) -> Answer:
-        """Return the answer to a request for this path."""
-        answer = Answer.from_json(self._body(path), self.status)
-        return replace(answer, headers={**answer.headers, **self.headers})
+    def answer(self, path: str, body: str = "by-status") -> Answer:
+        """Return the answer to a request for this path, in one of the shapes of `ERROR_BODIES`."""
+        content_type, shape = ERROR_BODIES[body]
+        shown = shape(self, path)
+        text = shown if isinstance(shown, str) else json.dumps(shown)
+        headers = {"Content-Type": content_type, **self.headers}
+        return replace(Answer(self.status, text.encode()), headers=headers)
 
-    def _body(self, path: str) -> dict[str, Any]:
-        message = {"message": self.message}
-        match self.status:
-            case 400 | 413 | 422:
-                return {"code": "VALIDATION_ERROR", **message, "details": self.details}
-            case 401:
-                return {"error": {"code": "UNAUTHORIZED", **message}}
-            case 429:
-                return {"error": "rate_limit_exceeded", **message, **self._limits(), "timestamp": now()}
-        error = responses.get(self.status, "Unknown")
-        return {"timestamp": now(), "status": self.status, "error": error, **message, "path": path}
+    @property
+    def phrase(self) -> str:
+        """The status in words."""
+        return responses.get(self.status, "Unknown")
 
-    def _limits(self) -> dict[str, int]:
-        """Return what the headers of a 429 say once more for its body."""
-        after = self.headers.get("Retry-After", "")
-        limit = self.headers.get("X-RateLimit-Limit", "100")
-        shown = {"retryAfter": int(after)} if after.isdecimal() else {}
-        return shown | {"limit": int(limit), "remaining": 0}
+
+def _validation(refusal: Refusal, path: str) -> dict[str, Any]:
+    return {"code": "VALIDATION_ERROR", "message": refusal.message, "details": refusal.details}
+
+
+def _nested(refusal: Refusal, path: str) -> dict[str, Any]:
+    code = "UNAUTHORIZED" if refusal.status == 401 else refusal.phrase.upper().replace(" ", "_")
+    return {"error": {"code": code, "message": refusal.message} | _wait(refusal)}
+
+
+def _limited(refusal: Refusal, path: str) -> dict[str, Any]:
+    """Return what the headers of a 429 say once more for its body."""
+    limit = int(refusal.headers.get("X-RateLimit-Limit", "100"))
+    shown = {"error": "rate_limit_exceeded", "message": refusal.message} | _wait(refusal)
+    return shown | {"limit": limit, "remaining": 0, "timestamp": now()}
+
+
+def _wait(refusal: Refusal) -> dict[str, int]:
+    after = refusal.headers.get("Retry-After", "")
+    return {"retryAfter": int(after)} if after.isdecimal() else {}
+
+
+def _envelope(refusal: Refusal, path: str) -> dict[str, Any]:
+    shown = {"timestamp": now(), "status": refusal.status, "error": refusal.phrase}
+    return shown | {"message": refusal.message, "path": path}
+
+
+def _problem(refusal: Refusal, path: str) -> dict[str, Any]:
+    shown = {"type": "about:blank", "title": refusal.phrase, "status": refusal.status}
+    return shown | {"detail": refusal.message, "instance": path}
+
+
+def _page(refusal: Refusal, path: str) -> str:
+    return f"<!doctype html><html><body><h1>{refusal.status} {refusal.phrase}</h1></body></html>"
+
+
+def _by_status(refusal: Refusal, path: str) -> dict[str, Any]:
+    shapes = {400: _validation, 413: _validation, 422: _validation, 401: _nested, 429: _limited}
+    return shapes.get(refusal.status, _envelope)(refusal, path)
+
+
+# Content type, and what shows a refusal of a request for a path.
+ERROR_BODIES: Mapping[str, tuple[str, Callable[[Refusal, str], dict[str, Any] | str]]] = {
+    "by-status": (JSON, _by_status),
+    "code": (JSON, _validation),
+    "envelope": (JSON, _envelope),
+    "limit": (JSON, _limited),
+    "nested": (JSON, _nested),
+    "problem": (PROBLEM, _problem),
+    "text": ("text/plain; charset=utf-8", lambda refusal, path: refusal.message),
+    "html": ("text/html; charset=utf-8", _page),
+}

@@ -54,13 +54,13 @@ class Fault:
         """Whether the request changes anything at Neuroon."""
         return KINDS[self.kind][0] if self.apply is None else self.apply
 
-    def spoil(self, answer: Answer, path: str) -> Answer:
+    def spoil(self, answer: Answer, path: str, error_body: str = "by-status") -> Answer:
         """Return what is written instead of the answer to a request for this path."""
         _, spoil = KINDS[self.kind]
         try:
             return spoil(self, replace(answer, headers={**answer.headers, **self.headers}))
         except Refusal as refusal:
-            return refusal.answer(path)
+            return refusal.answer(path, error_body)
 
 
 def _error(fault: Fault, answer: Answer) -> Answer:

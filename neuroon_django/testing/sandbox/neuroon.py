@@ -27,18 +27,30 @@ from .traffic import Hold, Traffic
 class Sandbox(State):
     """A local Neuroon that follows API.md strictly; every attribute may be set while it runs.
 
+    `generation` is the interface: "s2s", "products" or "later" (see `generations`), None for all of
+    them at once. It decides these, and each of them may be set besides: `routes`, the product routes
+    there are; `plugin_bodies` of the plugin route, "object" or "array"; `lists`, whether there is a
+    list; `token_refusal`, the status where no token is issued, and `signed_tokens`, whether the
+    shop's own are taken; `sorts` that the list knows; `unknown_fields`, "record" (see `ignored`) or
+    "refuse"; `required_headers` among Origin, User-Agent and Accept.
+
+    `firewall` answers 400 to an encoded `/ % ; \\` or a dot segment in a path, as Spring's does.
     `rate_limit` is per endpoint and `rate_window` seconds (verify, verification-data and me have
-    their own, API.md, Errors), None for no limits; `sliding` for a sliding window. `routes` are
-    the product routes there are. `max_products` is the plan's quota, None for none. `reject`
-    refuses products: externalId to message, or a function of the product. `error_style` is how:
-    "externalId", "index", "text", "none" (a number only), "reject" (the whole batch is a 400 that
-    names nothing) or "reject-named". `shops_delete_by` is "any" or "id". With `conflict`, verify is
-    a 409. With `staging`, any domain and Origin is right. `token_lifetime` is in seconds.
+    their own, API.md, Errors), None for no limits; `sliding` for a sliding window. `max_products` is
+    the plan's quota, None for none. `shops_delete_by` is "any" or "id". With `conflict`, verify is a
+    409. With `staging`, any domain and Origin is right. `token_lifetime` is in seconds.
+
+    `reject` refuses products: externalId to message, or a function of the product; `warn` takes them
+    and says something all the same. `answer_style` is the shape of an accepted sync (see `answers`:
+    "counts" is PROD's), `error_style` how a refused product is shown (see `refused`: "none" is a
+    number only, with "reject…" the whole batch is a 400), `error_body` the shape of every error
+    (see `errors`: "by-status" gives each status its own).
 
     `products` are kept by externalId, just as received; `conversions` by orderId, with a count of
     `duplicates`; `tokens` that were issued; `domains` that were verified; `searches`, the query by
-    searchLogId; `requests`; `overlaps`, the externalIds for which two requests were in progress at
-    once. `plan` is asked for a fault on every request.
+    searchLogId; `requests`; `ignored`, the names of fields and parameters that no document knows;
+    `overlaps`, the externalIds for which two requests were in progress at once. `plan` is asked for a
+    fault on every request.
     """
 
     def __post_init__(self) -> None:
@@ -113,7 +125,7 @@ class Sandbox(State):
                 raise ConnectionAbortedError("the sandbox stopped")
             answer = self._apply(request, data, fault)
         if fault:
-            request.fault, answer = fault.kind, fault.spoil(answer, request.address)
+            request.fault, answer = fault.kind, fault.spoil(answer, request.address, self.error_body)
         request.status, request.ended = answer.status, time.monotonic()
         self.requests.append(request)
         return answer.write()

@@ -39,6 +39,7 @@ def _like(pattern: str) -> Callable[[Any], Any]:
 
 TEXT: Rule = (_is_text, "a string")
 FILLED: Rule = (lambda v: _is_text(v, 1), "a string that is not blank")
+OPAQUE: Rule = (lambda v: isinstance(v, str) and v, "a string that is not empty")
 TEXTS: Rule = (lambda v: _are(str, v), "a list of strings")
 URL: Rule = (_like(r"(?i:https?)://[^\s/?#]+\S*"), "an absolute http(s) address")
 CURRENCY: Rule = (_like("[A-Z]{3}"), "three upper-case letters")
@@ -80,7 +81,7 @@ ORDER_FIELDS: Mapping[str, Rule] = {
 }
 LINE_FIELDS: Mapping[str, Rule] = {
     "productId": FILLED,
-    "searchLogId": FILLED,
+    "searchLogId": OPAQUE,
     "quantity": (lambda v: type(v) is int and v >= 1, "an integer of 1 or more"),
     "lineTotal": NUMBER,
 }

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from . import domain, products, shoppers
+from . import domain, products, shoppers, tokens
+from .admission import admit, check_path
 from .errors import Refusal
 from .limits import count_request
-from .messages import KEY_HEADER, MALFORMED, Answer, Request
+from .messages import MALFORMED, Answer, Request
 from .routes import is_address
 from .state import State
 
@@ -31,27 +32,15 @@ def respond(state: State, request: Request, data: Any) -> Answer:
     headers = CORS if request.endpoint in BROWSER_ENDPOINTS else {}
     try:
         with state.lock:
+            check_path(state, request)
             if request.endpoint not in OPEN_ENDPOINTS:
-                _admit(state, request)
+                admit(state, request)
                 headers = count_request(state, request.endpoint)
             _check_body(request, data)
             answer = Answer.from_result(HANDLERS[request.endpoint](state, request, data))
     except Refusal as refusal:
-        answer = refusal.answer(request.address)
+        answer = refusal.answer(request.address, state.error_body)
     return replace(answer, headers={**answer.headers, **headers})
-
-
-def _admit(state: State, request: Request) -> None:
-    """Raise a refusal unless key, shop, origin and route are right."""
-    if not request.key_ok:
-        raise Refusal(401, f"{'Invalid' if KEY_HEADER in request.headers else 'Missing'} API key")
-    if request.params.get("shop", state.shop_id) != state.shop_id:
-        raise Refusal(404 if request.endpoint == "verify" else 403, "Not a shop of this API key")
-    if not domain.is_own_address(state, request.headers.get("Origin", state.shop_url)):
-        raise Refusal(403, "Origin does not match the shop's URL")
-    route = "plugin" if request.plugin else "shops"
-    if request.endpoint in {"sync", "delete"} and route not in state.routes:
-        raise Refusal(404, "No such endpoint")
 
 
 def _check_body(request: Request, data: Any) -> None:
@@ -70,7 +59,7 @@ HANDLERS: Mapping[str, Callable[[State, Request, Any], Any]] = {
     "verify": domain.verify,
     "unverify": domain.unverify,
     "verification-data": domain.verification_data,
-    "token": domain.token,
+    "token": tokens.issue,
     "sync": products.sync,
     "delete": products.delete,
     "list": products.listing,

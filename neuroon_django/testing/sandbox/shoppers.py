@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ from .errors import Refusal
 from .messages import Request
 from .rules import LINE_FIELDS, ORDER_FIELDS, Payload, breaches
 from .state import State
+from .tokens import is_valid
 
 MAX_RESULTS = 100
 SHOWN = ("externalId", "name", "price", "currency", "url", "imageUrl", "brand")
@@ -18,8 +18,7 @@ SHOWN = ("externalId", "name", "price", "currency", "url", "imageUrl", "brand")
 
 def search(state: State, request: Request, data: Any) -> Payload:
     """Return the products in which each word of the query occurs; 401 without a valid token."""
-    issued = state.issued.get(request.headers.get("X-Widget-Token", ""))
-    if issued is None or time.monotonic() - issued >= state.token_lifetime:
+    if not is_valid(state, request.headers.get("X-Widget-Token", "")):
         raise Refusal(401, "Invalid or expired widget token")
     query, search_log_id = request.query.get("q", ""), str(uuid4())
     state.searches[search_log_id] = query

@@ -12,16 +12,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .answers import ANSWER_STYLES
 from .choices import check_choice
-from .errors import ERROR_STYLES
+from .errors import ERROR_BODIES, Refusal
 from .faults import Fault, Plan
+from .generations import ALL, GENERATIONS, PRESET
 from .messages import Request, now
+from .refused import ERROR_STYLES
 from .rules import Payload
 from .schedule import Schedule, ScheduledFault
 
 CHOICES: Mapping[str, Collection[str]] = {
+    "generation": [name for name in GENERATIONS if name],
     "routes": ("plugin", "shops"),
+    "plugin_bodies": ("object", "array"),
+    "unknown_fields": ("record", "refuse"),
+    "required_headers": ("Accept", "Origin", "User-Agent"),
+    "answer_style": ANSWER_STYLES,
     "error_style": ERROR_STYLES,
+    "error_body": ERROR_BODIES,
     "shops_delete_by": ("any", "id"),
 }
 
@@ -30,12 +39,21 @@ CHOICES: Mapping[str, Collection[str]] = {
 class State:
     """The settings, which are the fields, and all that was received; see `Sandbox` for each."""
 
+    generation: str | None = None
     shop_id: str = "shop_sandbox"
     api_key: str = field(default="sk_" + "5a4db0c5" * 4, repr=False)
     shop_url: str = "http://localhost:8000"
     name: str = "Sandbox shop"
     verified: bool = False
-    routes: Collection[str] = ("plugin", "shops")
+    routes: Collection[str] = PRESET
+    plugin_bodies: Collection[str] = PRESET
+    lists: bool = PRESET
+    token_refusal: int | None = PRESET
+    signed_tokens: bool = PRESET
+    sorts: Collection[str] = PRESET
+    unknown_fields: str = PRESET
+    required_headers: Collection[str] = PRESET
+    firewall: bool = False
     rate_limit: int | None = None
     rate_window: float = 60.0
     sliding: bool = False
@@ -43,7 +61,10 @@ class State:
     host: str = "127.0.0.1"
     port: int = 0
     reject: Callable[[Payload], str | None] | Mapping[str, str] | None = None
+    warn: Mapping[str, str] = field(default_factory=dict)
+    answer_style: str = "counts"
     error_style: str = "externalId"
+    error_body: str = "by-status"
     shops_delete_by: str = "any"
     conflict: bool = False
     staging: bool = False
@@ -56,8 +77,12 @@ class State:
         self.reset()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in CHOICES:
+        if name in CHOICES and value is not None:
             check_choice(name, value, CHOICES[name])
+        if name == "generation":
+            vars(self).update(GENERATIONS[value])
+        if name in ALL and value is None:
+            value = GENERATIONS[self.generation][name]
         super().__setattr__(name, value)
 
     @property
@@ -86,6 +111,7 @@ class State:
             self.searches: dict[str, str] = {}
             self.requests: list[Request] = []
             self.overlaps: list[str] = []
+            self.ignored: list[str] = []
             self.hits: dict[str, deque[float]] = defaultdict(deque)
 
     def clear(self) -> None:
@@ -108,6 +134,12 @@ class State:
         product_id, _ = self.identify(external_id)
         self.owners[product_id] = ""
         del self.products[external_id], self.ids[external_id]
+
+    def ignore(self, where: str, names: Collection[str]) -> None:
+        """Record names that no document knows; 400 where they are refused."""
+        if names and self.unknown_fields == "refuse":
+            raise Refusal(400, f"{min(names)} is not known")
+        self.ignored += [f"{where}: {name}" for name in sorted(names)]
 
     # What is to go wrong
 
