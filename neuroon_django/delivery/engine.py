@@ -15,7 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from neuroon_django.api import Client
-from neuroon_django.delivery.channel import Channel, Request, TooLate
+from neuroon_django.api.transport import TooLate, clock
+from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.delivery.run_lease import RunLease
@@ -182,7 +183,7 @@ class Engine:
             channel.building = ()
             return False
         channel.building = ()
-        request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
+        request.leave_by = clock() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
         if len(kept) < len(request.rows):
             channel.table.release([row for row in request.rows if row not in kept])

@@ -13,6 +13,8 @@ from neuroon_django.management.progress import Progress
 from neuroon_django.models import ShopState
 from neuroon_django.operations.syncing import Sync
 
+WARNINGS = 20  # of Neuroon's, that are shown
+
 
 class SendingCommand(NeuroonCommand):
     """A command that sends what is queued, and ends with 1 when something is left."""
@@ -52,6 +54,8 @@ class SendingCommand(NeuroonCommand):
             ("Conversions rejected", len(orders.rejected_orders)),
         ]
         print_table(self.stdout, rows)
+        for text, n in list(done.warnings.items())[:WARNINGS]:
+            self.stdout.write(f"Neuroon warns: {text}" + (f" ({n:,} times)" if n > 1 else ""))
 
     def client(self, shop: ShopState) -> Client:
         """Return a client for the shop's requests."""

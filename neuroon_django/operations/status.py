@@ -85,6 +85,7 @@ class Status:
             "shop_id": shop.shop_id,
             "api_url": shop.api_url,
             "route": shop.route,
+            "body": shop.body,
             "verified_domain": shop.verified_domain,
             "products": self.products,
             "conversions": self.conversions,
