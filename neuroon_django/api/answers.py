@@ -66,7 +66,7 @@ class Page:
 
     def is_last(self, number: int) -> bool:
         """Return whether the list ends with this page, which was the one of that number, from 0."""
-        return not self.items or number + 1 >= (self.total_pages or MAX_PAGES)
+        return not self.items or number + 1 >= min(self.total_pages or MAX_PAGES, MAX_PAGES)
 
 
 def decode(body: bytes) -> Any:

@@ -34,6 +34,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 MESSAGES = ("message", "title", "detail", "error_description")
 CODES = ("code", "errorCode", "error_code", "type")
+STATUS_CODES = {"validation error", "validation failed", "unauthorized", "rate limit exceeded"}
 DETAILS = ("details", "errors", "violations", "fieldErrors", "invalid-params", "invalidParams")
 
 
@@ -61,7 +62,7 @@ def read_error(body: bytes, status: int = 0) -> ErrorBody:
     source = {**data, **inner} if isinstance(inner, Mapping) else data
     message = ": ".join(dict.fromkeys(filter(None, (_text(source.get(key)) for key in MESSAGES))))
     details = next((source[key] for key in DETAILS if source.get(key)), None)
-    text = _joined([text_of(message), _code(source, status), words_of(details)])
+    text = _joined(text_of(message), _code(source, status), words_of(details))
     return ErrorBody(text, _seconds(source.get("retryAfter")), details or message or None)
 
 
@@ -120,10 +121,10 @@ def _text(message: object) -> str:
     return readable(message.encode(errors="replace")) if "<" in message[:200] else message.strip()
 
 
-def _joined(parts: list[str]) -> str:
-    """Return message, code and details as one text, each said once."""
-    message, code, details = parts
-    if code and code != message:
+def _joined(message: str, code: str, details: str) -> str:
+    """Return message, code and details as one text; a code that repeats the status goes with details."""
+    repeats = not details and code.lower().replace("_", " ") in STATUS_CODES
+    if code and code != message and not (message and repeats):
         message = f"{message} ({code})" if message else code
     if details and details not in message:
         message = f"{message}: {details}" if message else details

@@ -88,7 +88,7 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
         self._add(row, retry=True, remote_id=remote_id)
 
     def delete_refused(self, row: SyncedProduct, reason: str) -> None:
-        """Neuroon does not delete it by any id: it is tried again after the delay, by its external id."""
+        """Neuroon does not delete it: it is tried again after the delay, by its external id."""
         self._add(row, retry=True, status=ProductStatus.DELETING, last_error=reason, remote_id="")
 
 
@@ -143,8 +143,9 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def create_tombstones(self, shop: ShopState, listed: Mapping[str, str]) -> int:
         """Queue the deletes of what Neuroon shows and the shop does not have.
 
-        `listed` maps external ids to Neuroon's own, "" where they are deleted by the external id. Runs inside the caller's transaction, which
-        holds the fold lock, and leaves alone what the shop has after all.
+        `listed` maps external ids to Neuroon's own, "" where they are deleted by the external id.
+        Runs inside the caller's transaction, which holds the fold lock, and leaves alone what the
+        shop has after all.
         """
         keys = {key_of(external_id): external_id for external_id in listed}
         ours = self.of(shop).filter(key__in=keys)
