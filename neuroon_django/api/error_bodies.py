@@ -122,7 +122,7 @@ def _text(message: object) -> str:
 
 
 def _joined(message: str, code: str, details: str) -> str:
-    """Return message, code and details as one text; a code that repeats the status goes with details."""
+    """Return message, code and details as one text; one that repeats the status needs details."""
     repeats = not details and code.lower().replace("_", " ") in STATUS_CODES
     if code and code != message and not (message and repeats):
         message = f"{message} ({code})" if message else code

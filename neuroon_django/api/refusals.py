@@ -58,7 +58,7 @@ def without_name(reason: str, external_id: str) -> str:
         heading = re.match(r"['\"`)\]]*\s*:\s*", after)
         at_head = heading and not re.search(r"\w", before)
         text = after[heading.end() :] if heading and at_head else f"{before}…{after}"
-    return text or reason
+    return _INDEX.sub("", text, count=1) or reason
 
 
 def words_of(value: object) -> str:
@@ -135,7 +135,7 @@ def _in_text(text: str, sent: list[str]) -> Iterator[tuple[str | None, str]]:
     """Yield the products that a text names with what it says of each; joined texts are taken apart."""
     pieces: list[tuple[str | None, str]] = []
     for piece in filter(None, map(text_of, _PIECES.split(text))):
-        name = _in_path(piece, sent) or _word(piece, sent)
+        name = _word(piece, sent) or _in_path(piece, sent)
         if pieces and (name is None or name == pieces[-1][0]):  # it goes on
             pieces[-1] = pieces[-1][0], text_of(f"{pieces[-1][1]}, {piece}")
         elif pieces and pieces[-1][0] is None:

@@ -58,7 +58,11 @@ def test_a_2xx_is_an_acceptance(body):
         (b'{"errors": ["no"]}', {}, 1),
         (b'{"error": "no"}', {}, 1),
         (b'{"synced": 2, "errors": ["P-1: no"]}', {"P-1": "no"}, 0),
-        (b'{"data": {"synced": 2, "failed": 1, "errors": [{"id": 7, "message": "no"}]}}', {"7": "no"}, 0),
+        (
+            b'{"data": {"synced": 2, "failed": 1, "errors": [{"id": 7, "message": "no"}]}}',
+            {"7": "no"},
+            0,
+        ),
         (b'{"failed": 2, "errors": [{"index": 1, "message": "no"}]}', {"P-2": "no"}, 1),
     ],
     ids=case,
@@ -85,7 +89,18 @@ def test_errors_beside_counts_of_all_products_are_warnings(body, warnings):
 
 @pytest.mark.parametrize(
     "body",
-    [b"[]", b"null", b"1", b'"ok"', b"<html>", b"OK", b'{"synced": 1', b"\xff", b"[" * 50_000, b'{"a" 1}'],
+    [
+        b"[]",
+        b"null",
+        b"1",
+        b'"ok"',
+        b"<html>",
+        b"OK",
+        b'{"synced": 1',
+        b"\xff",
+        b"[" * 50_000,
+        b'{"a" 1}',
+    ],
     ids=lambda b: str(b)[:20],
 )
 def test_what_is_no_answer(body):
@@ -151,7 +166,7 @@ def test_a_list_of_odd_values():
     page = read_page(
         b'{"content": [{"id": null, "externalId": "A", "name": 5, "price": "1.10", "inStock": "yes"},'
         b'{"id": "' + b"x" * 300 + b'", "externalId": 7, "price": 1e999999},'
-        b'{"id": "..", "externalId": "B"}, {"id": "a\\u0000", "externalId": "C"}, {"externalId": ""}, 1],'
+        b'{"id": "..", "externalId": "B"}, {"id": "\\u0000", "externalId": "C"}, {"id": "x"}, 1],'
         b'"totalPages": "x", "totalElements": 1e99}'
     )
     assert [(i.id, i.external_id, i.name, i.price, i.in_stock) for i in page.content] == [

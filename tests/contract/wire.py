@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -35,7 +36,9 @@ class Peer:
     def read(self) -> bytes:
         """Read a whole request."""
         head, _, body = self.read_head().partition(b"\r\n\r\n")
-        lengths = [line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+        lengths = [
+            line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        ]
         missing = int(lengths[0]) - len(body) if lengths else 0
         while missing > 0:
             piece = self.sock.recv(missing)
@@ -80,7 +83,5 @@ class Wire:
     def _handle(self, sock: socket.socket) -> None:
         with sock:
             sock.settimeout(10)
-            try:
+            with contextlib.suppress(OSError):
                 self.serve(Peer(sock))
-            except OSError:
-                pass

@@ -60,7 +60,18 @@ def test_what_is_no_pair_does_not_spoil_its_neighbours():
 @pytest.mark.parametrize("encode", [str, quote, clicks.storable])
 @pytest.mark.parametrize(
     "search",
-    [" ", "a b", "jane@example.org", "s\0\x1b[31m", "\u202e\u200b", "🔎" * 75, "s" * 300, "%41%", '"\\', "é;,"],
+    [
+        " ",
+        "a b",
+        "jane@example.org",
+        "s\0\x1b[31m",
+        "\u202e\u200b",
+        "🔎" * 75,
+        "s" * 300,
+        "%41%",
+        '"\\',
+        "é;,",
+    ],
     ids=ascii,
 )
 def test_law_13_a_search_is_opaque_and_comes_back_as_it_came(search, encode):
