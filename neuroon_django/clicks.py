@@ -7,7 +7,6 @@ hostile input it is (`API.md`, "Conversions"; law 13).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -21,8 +20,7 @@ MAX_ID = 255
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
 
-_decoder = json.JSONDecoder()
-_search_id = re.compile(r"[A-Za-z0-9._:=/+~-]{1,255}")  # opaque; no room for an address or a name
+_decoder = json.JSONDecoder(strict=False)  # control characters may stand in a text as they are
 
 
 def storable(text: str) -> str:
@@ -49,7 +47,7 @@ def parse(text: str) -> dict[str, str]:
             value, position = _value(text, position, after=":")
         except (ValueError, RecursionError):
             break
-        if _is_id(key) and isinstance(value, str) and _search_id.fullmatch(value):
+        if _is_id(key) and _is_search(value):
             pairs[key] = value
         position = _skip(text, position, ",")
     return pairs
@@ -91,3 +89,10 @@ def _skip(text: str, position: int, mark: str) -> int:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
+
+
+def _is_search(value: object) -> bool:
+    """Return whether it is a searchLogId: opaque text, as long as it can be written down again."""
+    if not isinstance(value, str) or not value:
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)

@@ -49,9 +49,13 @@ class ApiError(NeuroonError):
         self.details = details
         self.unknown = unknown
 
+    @property
+    def reason(self) -> str:
+        """The status and what was said, without the path: one text for all products concerned."""
+        return f"{self.status} {self.message}" if self.status else self.message
+
     def __str__(self) -> str:
-        answer = f"{self.status} " if self.status else ""
-        return f"{self.method} {self.path}: {answer}{self.message}"
+        return f"{self.method} {self.path}: {self.reason}"
 
 
 class Refused(ApiError):
@@ -82,6 +86,10 @@ class InvalidAnswer(Unavailable):
     """The body of a success is not what `API.md` describes, so the outcome is unknown."""
 
 
+class OtherAnswer(InvalidAnswer):
+    """The whole body of a success is no answer to this request, such as a page of HTML."""
+
+
 class Unexpected(Forbidden):
     """Neuroon answered with a status that `API.md` does not describe, such as a redirect."""
 
@@ -100,10 +108,11 @@ STATUS_ERRORS: dict[int, type[ApiError]] = {
     413: Refused,
     422: Refused,
     429: RateLimited,
+    499: Unavailable,
 }
 
 # A gateway answers these while the server behind it may still be at work.
-UNKNOWN_OUTCOME = frozenset({408, 502, 504})
+UNKNOWN_OUTCOME = frozenset({408, 499, 502, 504, *range(520, 525), 598})
 
 
 def error_for(status: int) -> type[ApiError]:

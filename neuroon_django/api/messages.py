@@ -1,7 +1,8 @@
-"""What travels: the request bodies of `API.md` as msgspec structs, their bytes, digests and answers.
+"""What travels: the request bodies of `API.md` as msgspec structs, their bytes and digests.
 
 A product is encoded once. Its bytes are joined into a batch, and their digest is what the mirror
-remembers, so "has it changed?" and "what was sent?" can never disagree.
+remembers, so "has it changed?" and "what was sent?" can never disagree. PROD and S2S are Neuroon's two
+primary documents, docs is its other public documentation (`API.md`).
 """
 
 from __future__ import annotations
@@ -9,18 +10,44 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from .answers import ListedProduct as ListedProduct
+from .answers import Page as Page
+from .answers import SyncResult as SyncResult
+from .answers import decode as decode
+from .answers import fits_path as fits_path
+from .answers import is_storable as is_storable
+from .answers import read_page as read_page
+from .answers import read_sync_result as read_sync_result
+from .refusals import read_refusals as read_refusals
+from .refusals import without_name as without_name
+from .text import text_of as text_of
+
 Route = Literal["plugin", "shops"]
+Form = Literal["object", "array"]
+
+
+class Way(NamedTuple):
+    """How a batch is sent: by which path, and as an object or as a bare array; as text for people."""
+
+    route: Route
+    body: Form
+
+    def __str__(self) -> str:
+        return "plugin, as a bare array" if self == WAYS[1] else self.route
+
+
+# In this order they are tried with the first product (`API.md`, "Products").
+WAYS = (Way("plugin", "object"), Way("plugin", "array"), Way("shops", "array"))
 
 MAX_BATCH = 100  # PROD, "Limits"
 NAME_LENGTH = 512
 DESCRIPTION_LENGTH = 5_000
 
 _encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Product(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
@@ -67,38 +94,8 @@ class ConversionReport(msgspec.Struct, kw_only=True, rename="camel"):
     conversions: list[ConversionItem]
 
 
-class SyncResult(msgspec.Struct, kw_only=True):
-    """Neuroon's answer to a batch: its counts, and the refusals by external id where it names them."""
-
-    synced: int = 0
-    created: int = 0
-    updated: int = 0
-    failed: int = 0
-    named: dict[str, str] = {}
-    messages: list[str] = []
-
-
-class ListedProduct(msgspec.Struct, kw_only=True, rename="camel"):
-    """One row of Neuroon's own list (PROD, "List products")."""
-
-    id: str
-    external_id: str
-    name: str = ""
-    price: Decimal | None = None
-    in_stock: bool | None = None
-
-
-class Page(msgspec.Struct, kw_only=True, rename="camel"):
-    """One page of Neuroon's list; `page` counts from 0."""
-
-    content: list[ListedProduct]
-    items: int  # with those that have no external id, which were not sent from a shop
-    total_elements: int = 0
-    total_pages: int = 0
-
-
 def encode_product(product: Product, extra: Mapping[str, Any] | None = None) -> bytes:
-    """The canonical JSON of one product, as the plugin route takes it.
+    """Return the canonical JSON of one product, as the plugin route takes it.
 
     `extra` adds fields of that route by their wire names. Raises UnicodeEncodeError for a lone
     surrogate and TypeError for what JSON cannot hold.
@@ -108,120 +105,23 @@ def encode_product(product: Product, extra: Mapping[str, Any] | None = None) -> 
     return _encoder.encode(msgspec.to_builtins(product, builtin_types=(Decimal,)) | dict(extra))
 
 
-def encode_batch(products: Iterable[bytes], route: Route) -> bytes:
-    """A sync body out of canonical products (`API.md`, "Products")."""
-    if route == "plugin":
+def encode_batch(products: Iterable[bytes], route: Route, body: Form = "object") -> bytes:
+    """Return a sync body out of canonical products; the shops route takes an array only."""
+    if route == "plugin" and body == "object":
         return b'{"syncType":"INCREMENTAL","products":[' + b",".join(products) + b"]}"
-    return b"[" + b",".join(map(_for_shops_route, products)) + b"]"
+    return b"[" + b",".join(map(_for_array, products)) + b"]"
 
 
-def _for_shops_route(payload: bytes) -> bytes:
+def _for_array(payload: bytes) -> bytes:
+    """Return a product with the fields of PROD alone, to which the bare array belongs."""
     return _encoder.encode({k: v for k, v in decode(payload).items() if k in SHOPS_FIELDS})
 
 
 def encode(body: Any) -> bytes:
-    """Any other request body."""
+    """Return any other request body."""
     return _encoder.encode(body)
 
 
 def digest(payload: bytes) -> str:
-    """What the mirror remembers of a payload: the SHA-256 of its bytes, in hex."""
+    """Return what the mirror remembers of a payload: the SHA-256 of its bytes, in hex."""
     return hashlib.sha256(payload).hexdigest()
-
-
-def decode(body: bytes) -> Any:
-    """An answer's JSON with exact decimals, or ValueError."""
-    return _decoder.decode(body)
-
-
-def text_of(value: object) -> str:
-    """One line for people out of whatever an error body holds."""
-    text = value if isinstance(value, str) else "" if value is None else str(value)
-    return " ".join(text.replace("\0", " ").split())[:500].encode(errors="replace").decode()
-
-
-def read_error(body: bytes) -> tuple[str, float | None, Any]:
-    """(message, seconds to wait, details) of any of the four error bodies, or of HTML (`API.md`)."""
-    try:
-        data = decode(body)
-    except (ValueError, RecursionError):
-        return "", None, None
-    if not isinstance(data, Mapping):
-        return "", None, None
-    inner = data.get("error")
-    source = inner if isinstance(inner, Mapping) else data
-    message = text_of(source.get("message")) or text_of(source.get("code"))
-    message = message or (text_of(inner) if isinstance(inner, str) else "")
-    wait = source.get("retryAfter")
-    if isinstance(wait, str) and wait.isdecimal():
-        wait = Decimal(wait)
-    if isinstance(wait, bool) or not isinstance(wait, int | Decimal):
-        return message, None, source.get("details")
-    return message, float(min(wait, 10**9)), source.get("details")
-
-
-def read_refusals(errors: object, sent: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Refusals by external id, and the messages that name no product sent.
-
-    An element of `errors` is a string, or an object with `externalId` or `index` and a `message`:
-    its shape is not documented (`API.md`, "Products"), so everything is read and nothing required.
-    """
-    named: dict[str, str] = {}
-    messages: list[str] = []
-    for item in errors if isinstance(errors, list) else []:
-        key, message = _refusal(item, sent)
-        if key is None:
-            messages.append(message)
-        else:
-            named[key] = message
-    return named, messages
-
-
-def _refusal(item: object, sent: list[str]) -> tuple[str | None, str]:
-    if not isinstance(item, Mapping):
-        text = text_of(item)
-        return _named_in(text, sent), text or "refused"
-    message = text_of(item.get("message")) or text_of(item.get("error")) or "refused"
-    external_id, index = item.get("externalId"), item.get("index")
-    if isinstance(external_id, str) and external_id in sent:
-        return external_id, message
-    if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(sent):
-        return sent[index], message
-    return None, message
-
-
-def _named_in(text: str, sent: list[str]) -> str | None:
-    """The one product whose id opens the text, as in `SKU-1: no price`."""
-    head = text.partition(":")[0].strip().strip("'\"")
-    return head if head in sent else None
-
-
-def read_sync_result(body: bytes, sent: list[str]) -> SyncResult:
-    """The answer to a batch (PROD, "Response"), or ValueError where it is something else."""
-    data = decode(body)
-    if not isinstance(data, Mapping) or not ({"synced", "failed"} & data.keys()):
-        raise ValueError("not a sync answer")
-    counts = {name: data.get(name, 0) for name in ("synced", "created", "updated", "failed")}
-    if any(type(n) is not int or n < 0 for n in counts.values()):
-        raise ValueError("counts that are no numbers")
-    if "synced" not in data:
-        counts["synced"] = max(0, len(sent) - counts["failed"])
-    named, messages = read_refusals(data.get("errors"), sent)
-    return SyncResult(named=named, messages=messages, **counts)
-
-
-def read_page(body: bytes) -> Page:
-    """One page of the list, or ValueError."""
-    data = decode(body)
-    if not isinstance(data, dict) or not isinstance(data.get("content"), list):
-        raise ValueError("not a page of the list")
-    content = [
-        {"id": ""}
-        | {name: value for name, value in item.items() if value is not None}
-        | {name: str(item[name]) for name in ("id", "externalId") if item.get(name) is not None}
-        for item in data["content"]
-        if isinstance(item, dict) and item.get("externalId") not in (None, "")
-    ]
-    values = {name: value for name, value in data.items() if value is not None}
-    page = {**values, "content": content, "items": len(data["content"])}
-    return msgspec.convert(page, Page, strict=False)

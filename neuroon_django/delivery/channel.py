@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from django.apps import apps
 from django.dispatch import Signal
 
 from neuroon_django.api import Client
+from neuroon_django.api.transport import begin_by
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Delivery, Group, Lane
 
@@ -24,17 +24,10 @@ R = TypeVar("R", bound=Delivery)
 FOLD_SECONDS = 1.0  # that changes are folded for before the next request
 
 
-class TooLate(Exception):
-    """A request that did not begin in time, as when its process was stopped.
-
-    Its lease may end before it does, so another worker's newer one could overtake it (law 5).
-    """
-
-
 class Request(ABC, Generic[R]):
     """One request and the claimed rows that it is for.
 
-    `leave_by` is the monotonic second by which it must have begun.
+    `leave_by` is the second of the transport's clock by which its first byte must leave.
     """
 
     def __init__(self, channel: Channel[R], rows: Sequence[R]) -> None:
@@ -45,9 +38,8 @@ class Request(ABC, Generic[R]):
 
     def send(self, client: Client) -> Any:
         """Make the request, in a thread that only talks HTTP; return what the client read."""
-        if time.monotonic() > self.leave_by:
-            raise TooLate
-        return self.call(client)
+        with begin_by(self.leave_by):
+            return self.call(client)
 
     @abstractmethod
     def call(self, client: Client) -> Any:

@@ -1,4 +1,8 @@
-"""The channel of deletes: products to take out of Neuroon, one request each."""
+"""The channel of deletes: products to take out of Neuroon, one request each.
+
+A product is deleted by its external id; by Neuroon's own, which its list shows, where that id is
+refused or not believed to be gone. The list decides what an answer leaves open (`API.md`, "Products").
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from neuroon_django.api import Client, messages
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
 from neuroon_django.delivery.fold import fold_for
-from neuroon_django.exceptions import ApiError, NotFound, Refused
+from neuroon_django.exceptions import ApiError, Forbidden, NotFound, Refused
 from neuroon_django.feeds import registry
 from neuroon_django.models import Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.endpoint import MAX_BACKOFF
 from neuroon_django.models.product import SyncedProductQuerySet
 
 MAX_CLAIMED = 20
+REFUSALS = (400, 405, 422)  # of the id, perhaps: a firewall's answer to `/ % ; \\` in a path
+ATTEMPTS = 2  # of a delete that is answered 500, before that may be the id's fault as well
 
 
 class DeleteRequest(Request[SyncedProduct]):
@@ -25,18 +31,18 @@ class DeleteRequest(Request[SyncedProduct]):
     def row(self) -> SyncedProduct:
         return self.rows[0]
 
-    def call(self, client: Client) -> None:
-        route, row = self.channel.route, self.row
-        by_own_id = route == "shops" and row.remote_id
-        client.delete_product(row.remote_id if by_own_id else row.external_id, route)
+    def call(self, client: Client) -> bool:
+        if self.row.remote_id:
+            return client.delete_product(self.row.remote_id, "shops")
+        return client.delete_product(self.row.external_id, self.channel.route)
 
 
 class DeleteChannel(Channel[SyncedProduct]):
     """Deletes of one run."""
 
     group = Group.DELETES
-    # Of deletes that wait, once the list was read: Neuroon's own id, "" where it shows none.
-    listed: dict[str, str] | None = None
+    # Of deletes that wait, once the list was read: Neuroon's own id, None where it is not shown.
+    listed: dict[str, str | None] | None = None
 
     @property
     def limit(self) -> int:
@@ -76,17 +82,22 @@ class DeleteChannel(Channel[SyncedProduct]):
             outcomes.retry(row, reason)
         self.table.settle(outcomes)
 
-    def accepted(self, request: DeleteRequest, answer: None = None) -> None:
-        """Handle a 2xx: Neuroon does not have the product any more."""
-        self.shop.endpoint(self.group).succeeded()
-        self.table.delete_confirmed(request.rows)
-        self.statistics.deleted += 1
+    # Answers
+
+    def accepted(self, request: DeleteRequest, answer: bool) -> None:
+        """Handle a 2xx: the product is gone, unless the answer denies it."""
+        if answer:
+            self._confirm(request)
+        else:
+            denied = Refused("Neuroon says that it was not deleted", method="DELETE", path="products")
+            self._look_up(request, denied)
 
     def refused(self, request: DeleteRequest, error: ApiError) -> bool:
         """Handle a 404, which by the plugin route says that it is gone already, and refusals."""
-        if isinstance(error, NotFound) and self.route == "plugin":
-            self.accepted(request)
-        elif isinstance(error, NotFound):
+        row = request.row
+        if isinstance(error, NotFound) and self.shop.known_route == "plugin" and not row.remote_id:
+            self._confirm(request)
+        elif isinstance(error, NotFound) or self._concerns_id(error, row):
             self._look_up(request, error)
         elif isinstance(error, Refused):
             self._keep(request, error)
@@ -94,29 +105,50 @@ class DeleteChannel(Channel[SyncedProduct]):
             return False
         return True
 
-    def _keep(self, request: DeleteRequest, error: ApiError) -> None:
-        """Neuroon will not delete it: the row says so, and it is tried again much later."""
-        self.shop.endpoint(self.group).understood()
-        self.retry(request.rows, MAX_BACKOFF, str(error))
-        self.statistics.errors.append(str(error))
+    def _concerns_id(self, error: ApiError, row: SyncedProduct) -> bool:
+        """Return whether another id may be accepted; one that cannot be in a path was never sent."""
+        if error.status == 500:
+            return row.attempts >= ATTEMPTS
+        return error.status in REFUSALS or (isinstance(error, Refused) and error.status is None)
 
-    def _look_up(self, request: DeleteRequest, error: NotFound) -> None:
-        """Believe the shops route's 404 only of what Neuroon's list does not show."""
+    def _confirm(self, request: DeleteRequest) -> None:
+        """Note that Neuroon does not have the product any more."""
+        self.shop.endpoint(self.group).succeeded()
+        self.table.delete_confirmed(request.rows)
+        self.statistics.deleted += 1
+
+    def _keep(self, request: DeleteRequest, error: ApiError) -> None:
+        """Note that Neuroon will not delete it: the row says so, and it is tried again much later."""
+        self.shop.endpoint(self.group).understood()
+        outcomes = ProductOutcomes(MAX_BACKOFF)
+        outcomes.delete_refused(request.row, error.reason)
+        self.table.settle(outcomes)
+        text = f"{self.group}: {error.reason}"
+        if text not in self.statistics.errors:
+            self.statistics.errors.append(text)
+
+    # Neuroon's list
+
+    def _look_up(self, request: DeleteRequest, error: ApiError) -> None:
+        """Let Neuroon's list decide: what it does not show is gone, what it shows has another id."""
         row = request.row
         if self.listed is None or row.external_id not in self.listed:
             try:
                 closed = self._read_list(row)
             except ApiError as list_error:
-                self.engine.errors.put_off(request, list_error)
+                if isinstance(list_error, Forbidden | Refused):  # there is no list
+                    self._keep(request, error)
+                else:
+                    self.engine.errors.put_off(request, list_error)
                 return
             if closed:
                 self.statistics.stops[self.group] = closed
                 self.table.release(request.rows)
                 return
         known_as = (self.listed or {}).pop(row.external_id)
-        if not known_as:
-            self.accepted(request)
-        elif known_as != row.remote_id:
+        if known_as is None:
+            self._confirm(request)
+        elif known_as and known_as != row.remote_id:
             outcomes = ProductOutcomes()
             outcomes.retry_by_remote_id(row, known_as)
             self.table.settle(outcomes)
@@ -127,20 +159,24 @@ class DeleteChannel(Channel[SyncedProduct]):
         """Learn Neuroon's own ids of all waiting deletes; return why the list cannot be read now.
 
         What was claimed with the row stays leased meanwhile. A long list takes longer than a task's
-        budget, and is read to its end all the same: half of it proves nothing.
+        budget, and is read to its end all the same: half of it proves nothing. Its pages may shift
+        while they are read, so what several did not show is looked for once more.
         """
         waiting = self.table.of(self.shop).filter(lane=Lane.DELETES)
         ids = waiting.values_list("external_id", flat=True)
-        listed = dict.fromkeys([*ids, row.external_id], "")
-        number, pages = 0, 1
-        while number < pages:
-            timeout = self.shop.config.TIMEOUT
-            if closed := self.engine.pacing.wait_in_task(self.group, timeout):
+        listed: dict[str, str | None] = dict.fromkeys([*ids, row.external_id])
+        number, readings = 0, 1
+        while True:
+            if closed := self.engine.pacing.wait_in_task(self.group, self.shop.config.TIMEOUT):
                 return closed
             self.table.extend_lease(row.lease, Lane.DELETES, self.engine.lease_seconds)
             self.engine.lease.extend()
             page = self.engine.client.list_products(number)
             listed |= {i.external_id: i.id for i in page.content if i.external_id in listed}
-            number, pages = number + 1, page.total_pages
+            number += 1
+            if page.is_last(number - 1):
+                if number == 1 or readings == 2 or None not in listed.values():
+                    break
+                number, readings = 0, 2
         self.listed = listed
         return ""

@@ -15,7 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from neuroon_django.api import Client
-from neuroon_django.delivery.channel import Channel, Request, TooLate
+from neuroon_django.api.transport import TooLate, clock
+from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import Pacing
@@ -192,7 +193,7 @@ class Engine:
             channel.table.release(request.rows)
             channel.building = ()
             return False
-        request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
+        request.leave_by = clock() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
         channel.building = ()  # from here on only the end of its lease says that it is over
         if len(kept) < len(request.rows):

@@ -49,7 +49,7 @@ class ErrorPolicy:
         if error.unknown:
             return
         if temporary:
-            channel.retry(rows, seconds, str(error))
+            channel.retry(rows, seconds, error.reason)
         else:
             channel.table.release(rows)
 

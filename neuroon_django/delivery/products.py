@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from neuroon_django import signals
 from neuroon_django.api import messages
+from neuroon_django.delivery import ways
 from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("neuroon_django")
 
-ROUTE_REFUSALS = (400, 404, 405, 415, 422)  # `API.md`, "Products": this route is not the one
 NO_REASON = "refused without a reason"
 
 
@@ -55,8 +56,8 @@ class ProductChannel(Channel[SyncedProduct]):
 
     @property
     def goes_alone(self) -> bool:
-        """Whether the route is still to be found: by one product alone."""
-        return self.shop.known_route is None
+        """Whether the way is still to be found: by one product alone."""
+        return self.shop.known_way is None
 
     @property
     def has_more(self) -> bool:
@@ -105,7 +106,8 @@ class ProductChannel(Channel[SyncedProduct]):
         if built.stale:
             self.prepare()
         if built.rows:
-            yield ProductBatch(self, built.rows, built.rendered, self.shop.known_route or "plugin")
+            way = self.shop.known_way or ways.next_way(self.shop, built.rows[0].external_id)
+            yield ProductBatch(self, built.rows, built.rendered, way or self.shop.ways[0])
 
     def retry(self, rows: Sequence[SyncedProduct], delay: float, reason: str = "") -> None:
         outcomes = ProductOutcomes(delay)
@@ -118,6 +120,9 @@ class ProductChannel(Channel[SyncedProduct]):
         if finished:
             self.blame.accepted()
         self.blame.release()
+        if self.goes_alone:  # the product that finds the way goes on with it in the next run
+            self.retry([row for batch in self.ready for row in batch.rows], ways.FIRST_IN_LINE)
+            self.ready.clear()
         if self.scan is not None:
             self.table.release([row for row, _ in self.scan.handed])
             self.scan.handed.clear()
@@ -129,22 +134,24 @@ class ProductChannel(Channel[SyncedProduct]):
         """Handle a 2xx: named products are rejected, unnamed failures are looked for."""
         endpoint = self.shop.endpoint(self.group)
         endpoint.understood()
-        named = [row for row in batch.rows if row.external_id in answer.named]
-        rest = [row for row in batch.rows if row.external_id not in answer.named]
-        missing = len(batch.rows) - max(answer.synced, answer.created + answer.updated)
-        unnamed = max(answer.failed, missing) - len(named)
-        if len(batch.rows) == 1 and unnamed >= 1:
+        refused = {
+            row: answer.refused[row.external_id]
+            for row in batch.rows
+            if row.external_id in answer.refused
+        }
+        rest = [row for row in batch.rows if row not in refused]
+        if len(batch.rows) == 1 and answer.unnamed:
             self._refused_alone(batch, "; ".join(answer.messages) or NO_REASON)
             return
-        self._learn_route(batch)
-        if rest and unnamed > 0:
+        self._learn_way(batch)
+        if rest and answer.unnamed:
             part = batch.part(rest)
             self.ready.extendleft(reversed(part.halves() if len(rest) > 1 else [part]))
             rest = []
         if rest:
             endpoint.succeeded()
             self.blame.accepted()
-        self._settle(batch, rest, {row: answer.named[row.external_id] for row in named})
+        self._settle(batch, rest, refused, answer.warnings)
         self._count(batch, answer, len(rest))
 
     def _count(self, batch: ProductBatch, answer: messages.SyncResult, synced: int) -> None:
@@ -156,11 +163,12 @@ class ProductChannel(Channel[SyncedProduct]):
             self.notify(signals.products_synced, label, synced=answer.synced, **counts)
 
     def refused(self, batch: ProductBatch, error: ApiError) -> bool:
-        """Handle what lies in the products, or in the route as long as none is known."""
+        """Handle what lies in the products, or in the way as long as none is known."""
         endpoint = self.shop.endpoint(self.group)
-        if self.shop.known_route is None and error.status in ROUTE_REFUSALS:
+        if self.shop.known_way is None and ways.refuses_way(error):
             endpoint.understood()
-            return self._try_other_route(batch, error)
+            self._try_next_way(batch, error)
+            return True
         if isinstance(error, Refused):
             endpoint.understood()
             self._narrow_down(batch, error)
@@ -197,13 +205,19 @@ class ProductChannel(Channel[SyncedProduct]):
         batch: ProductBatch,
         synced: Sequence[SyncedProduct],
         refused: dict[SyncedProduct, str],
+        warnings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         outcomes, now = ProductOutcomes(), timezone.now()
         for row in synced:
-            outcomes.synced(row, batch.rendered[row.pk].digest, now)
-        for row, reason in refused.items():
+            warning = warnings.get(row.external_id, "")
+            outcomes.synced(row, batch.rendered[row.pk].digest, now, warning)
+        for row, text in refused.items():
+            reason = messages.without_name(text, row.external_id)
             outcomes.rejected(row, reason, batch.rendered[row.pk].refused_digest)
             self._tell_rejected(row, reason)
+        for external_id, text in warnings.items():
+            logger.warning("product_warning external_id=%r reason=%s", external_id, text)
+            self.statistics.warnings[text] = self.statistics.warnings.get(text, 0) + 1
         self.table.settle(outcomes)
 
     def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
@@ -211,24 +225,22 @@ class ProductChannel(Channel[SyncedProduct]):
         logger.warning("product_rejected external_id=%r reason=%s", row.external_id, reason)
         self.notify(signals.product_rejected, row.model, row=row, reason=reason)
 
-    # The route
+    # The way
 
-    def _try_other_route(self, batch: ProductBatch, error: ApiError) -> bool:
-        """Ask the other route before anything is concluded, as long as none is known."""
-        if batch.route == "plugin":
-            other = batch.part(batch.rows, "shops")
-            other.first_error = error
-            self.ready.appendleft(other)
-            return True
-        first = batch.first_error
-        cause = first if isinstance(first, Refused) and error.status in (404, 405, 415) else error
+    def _try_next_way(self, batch: ProductBatch, error: ApiError) -> None:
+        """Ask in all ways before anything is concluded, as long as none is known."""
+        external_id = batch.ids[0]
+        ways.note_refusal(self.shop, batch.way, external_id, error)
+        if way := ways.next_way(self.shop, external_id):
+            self.ready.appendleft(batch.part(batch.rows, way))
+            return
+        cause = ways.conclude(self.shop, external_id)
         if isinstance(cause, Refused):
             self._narrow_down(batch, cause)
         else:
             self.engine.errors.put_off(batch, cause)
-        return True
 
-    def _learn_route(self, batch: ProductBatch) -> None:
-        if self.shop.known_route is None:
-            self.shop.route_found(batch.route)
-            logger.info("route_found route=%s", batch.route)
+    def _learn_way(self, batch: ProductBatch) -> None:
+        if self.shop.known_way is None:
+            self.shop.way_found(batch.way)
+            logger.info("route_found route=%s", batch.way)

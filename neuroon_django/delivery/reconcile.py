@@ -33,6 +33,11 @@ NO_ENDPOINT = (404, 405)  # statuses of a path, or a method of it, that does not
 T = TypeVar("T")
 
 
+def is_deletable(external_id: str, own_id: str) -> bool:
+    """Return whether there is a path by which a product of Neuroon's list can be deleted."""
+    return messages.is_storable(external_id) and (messages.fits_path(external_id) or bool(own_id))
+
+
 @dataclass
 class Comparison:
     """What the two sides say. Rows are named by primary key, with their external id."""
@@ -44,6 +49,11 @@ class Comparison:
     lost: dict[int, str] = field(default_factory=dict)
     different: dict[int, str] = field(default_factory=dict)
     without_feed: dict[int, str] = field(default_factory=dict)  # sent by another version, or long ago
+
+    @property
+    def undeletable(self) -> list[str]:
+        """The ids that only Neuroon has and by which nothing can be deleted there."""
+        return [one for one, own_id in self.only_remote.items() if not is_deletable(one, own_id)]
 
     @property
     def agrees(self) -> bool:
@@ -120,9 +130,17 @@ class Reconciliation:
             raise NeuroonError(f"{scan.failed} cannot be read; nothing was deleted.")
 
     def create_tombstones(self, listed: dict[str, str]) -> int:
-        """Queue the deletes of what Neuroon shows and the shop does not have."""
-        due = 0
-        for items in _chunks(listed.items()):
+        """Queue the deletes of what Neuroon shows and the shop does not have.
+
+        Neuroon's own ids are used where the route asks for them, or the external id is none for a path.
+        """
+        by_own_id, due = self.shop.known_route == "shops", 0
+        deletable = {
+            external_id: own_id if by_own_id or not messages.fits_path(external_id) else ""
+            for external_id, own_id in listed.items()
+            if is_deletable(external_id, own_id)
+        }
+        for items in _chunks(deletable.items()):
             with transaction.atomic(SyncedProduct.objects.db):
                 FoldLock.objects.hold(self.shop)
                 due += SyncedProduct.objects.create_tombstones(self.shop, dict(items))
@@ -145,9 +163,9 @@ class Reconciliation:
             seen += len(page.content)
             self.on_page(seen, page.total_elements)
             yield page.content
-            number += 1
-            if not page.items or number >= page.total_pages:
+            if page.is_last(number):
                 return
+            number += 1
             time.sleep(self.shop.endpoint(Group.PRODUCTS).slot)
 
     def _page(self, number: int) -> messages.Page:

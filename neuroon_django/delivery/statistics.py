@@ -21,6 +21,7 @@ class RunStatistics:
     scanned: int = 0
     stops: dict[str, str] = field(default_factory=dict)  # why a group's requests stopped
     errors: list[str] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)  # what Neuroon remarked, and how often
     # Orders that were rejected, by how they are known, with the reason.
     rejected_orders: list[tuple[str, str]] = field(default_factory=list)
 

@@ -14,6 +14,8 @@ from neuroon_django.models import ShopState
 from neuroon_django.operations.steps import SILENT
 from neuroon_django.operations.syncing import Sync
 
+WARNINGS = 20  # of Neuroon's, that are shown
+
 
 class SendingCommand(NeuroonCommand):
     """A command that sends what is queued, and ends with 1 when something is left."""
@@ -53,6 +55,8 @@ class SendingCommand(NeuroonCommand):
             ("Conversions rejected", len(orders.rejected_orders)),
         ]
         print_table(self.stdout, rows)
+        for text, n in list(done.warnings.items())[:WARNINGS]:
+            self.stdout.write(f"Neuroon warns: {text}" + (f" ({n:,} times)" if n > 1 else ""))
 
     def client(self, shop: ShopState) -> Client:
         """Return a client for the shop's requests; tests that did not ask for any are refused."""

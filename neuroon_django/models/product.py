@@ -34,9 +34,10 @@ class ProductStatus(models.TextChoices):
 class ProductOutcomes(Outcomes["SyncedProduct"]):
     """What can come of claimed products: one method for each, settled in one statement."""
 
-    def synced(self, row: SyncedProduct, digest: str, at: datetime) -> None:
-        """Neuroon accepted the payload of that digest."""
-        self._add(row, status=ProductStatus.SYNCED, digest=digest, last_error="", synced_at=at)
+    def synced(self, row: SyncedProduct, digest: str, at: datetime, warning: str = "") -> None:
+        """Neuroon accepted the payload of that digest, perhaps with a warning."""
+        text = f"warning: {warning}" if warning else ""
+        self._add(row, status=ProductStatus.SYNCED, digest=digest, last_error=text, synced_at=at)
 
     def unchanged(self, row: SyncedProduct) -> None:
         """Neuroon is known to hold just what would be sent."""
@@ -67,7 +68,7 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
     def deleted(self, row: SyncedProduct) -> None:
         """Neuroon does not have it any more; its object is still there."""
         status = ProductStatus.UNLISTED
-        self._add(row, status=status, in_neuroon=False, digest="", last_error="")
+        self._add(row, status=status, in_neuroon=False, digest="", last_error="", remote_id="")
 
     def stale(self, row: SyncedProduct, reason: str) -> None:
         """The object changed its id or is gone, and is folded again."""
@@ -85,6 +86,10 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
     def retry_by_remote_id(self, row: SyncedProduct, remote_id: str) -> None:
         """It is deleted again, by the id that Neuroon's list shows for it."""
         self._add(row, retry=True, remote_id=remote_id)
+
+    def delete_refused(self, row: SyncedProduct, reason: str) -> None:
+        """Neuroon does not delete it: it is tried again after the delay, by its external id."""
+        self._add(row, retry=True, status=ProductStatus.DELETING, last_error=reason, remote_id="")
 
 
 class SyncedProductQuerySet(AssignmentQuerySet):
@@ -143,8 +148,9 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def create_tombstones(self, shop: ShopState, listed: Mapping[str, str]) -> int:
         """Queue the deletes of what Neuroon shows and the shop does not have.
 
-        `listed` maps external ids to Neuroon's own. Runs inside the caller's transaction, which
-        holds the fold lock, and leaves alone what the shop has after all.
+        `listed` maps external ids to Neuroon's own, "" where they are deleted by the external id.
+        Runs inside the caller's transaction, which holds the fold lock, and leaves alone what the
+        shop has after all.
         """
         keys = {key_of(external_id): external_id for external_id in listed}
         ours = self.of(shop).filter(key__in=keys)

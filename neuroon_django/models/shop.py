@@ -11,11 +11,11 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
-    from neuroon_django.api.messages import Route
     from neuroon_django.conf import ShopConfig
 
 
@@ -120,7 +120,10 @@ class ShopState(models.Model):
     scan_retry_at = models.DateTimeField(null=True, blank=True)
     scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
+    # By which path and in which form Neuroon has accepted products, and which ways it has refused.
     route = models.CharField(max_length=10, default="", blank=True)
+    body = models.CharField(max_length=10, default="", blank=True)
+    refused_ways = models.JSONField(default=list, blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
@@ -166,16 +169,34 @@ class ShopState(models.Model):
         return self.endpoints[group]
 
     @property
+    def ways(self) -> list[Way]:
+        """The ways in which products may be sent, as the settings have it (`API.md`, "Products")."""
+        fixed = self.config.PRODUCTS_API
+        return [way for way in WAYS if fixed in ("auto", way.route)]
+
+    @property
+    def known_way(self) -> Way | None:
+        """The way in which products are sent, None as long as it is being found."""
+        ways = self.ways
+        found = [way for way in ways if way.route == self.route and self.body in ("", way.body)]
+        return next(iter(found if len(ways) > 1 else ways), None)
+
+    @property
     def known_route(self) -> Route | None:
-        """The route that products go by, None as long as it is being found (`API.md`, "Products")."""
+        """The path of products where it is known, by the settings or by what was accepted."""
         fixed = self.config.PRODUCTS_API
         known: Any = self.route if fixed == "auto" else fixed
         return known or None
 
-    def route_found(self, route: Route) -> None:
-        """Remember the route by which a product was accepted."""
-        self.route = route
-        ShopState.objects.set(self.pk, route=route)
+    def way_found(self, way: Way) -> None:
+        """Remember the way in which a product was accepted."""
+        self.route, self.body, self.refused_ways = way.route, way.body, []
+        ShopState.objects.set(self.pk, route=way.route, body=way.body, refused_ways=[])
+
+    def set_refused_ways(self, refusals: list[dict[str, Any]]) -> None:
+        """Remember which ways were refused while one is looked for, so that no run begins anew."""
+        self.refused_ways = refusals
+        ShopState.objects.set(self.pk, refused_ways=refusals)
 
     def token_replaced(self, text: str, now: float, method: TokenMethod) -> None:
         """Store a widget token of the present key that is good from `now` (POSIX seconds) on."""

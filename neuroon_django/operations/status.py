@@ -85,9 +85,11 @@ class Status:
             "shop_id",
             "api_url",
             "route",
+            "body",
             "verified_domain",
             "last_success_at",
             "scanned_at",
+            "scan_warning",
             "token_method",
         )
         facts = {name: getattr(shop, name) for name in names}

@@ -130,10 +130,11 @@ class Verification:
         return Step("api", "ok", f"{self.config.API_URL} answers, the key is accepted")
 
     def _route(self) -> Step:
-        route = self.shop.known_route
+        way, route = self.shop.known_way, self.shop.known_route
         unknown = "not known yet: the first product that is sent finds it"
-        text = f"products go by the {route} route" if route else unknown
-        return Step("route", "ok", text, details={"route": route})
+        text = f"products go by this route: {way}" if way else unknown
+        details = {"route": route, "body": way.body if way else None}
+        return Step("route", "ok", text, details=details)
 
     def _verified(self) -> Step:
         """Return what Neuroon said of the domain, with `check`."""

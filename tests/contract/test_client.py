@@ -79,7 +79,7 @@ CALLS = [
         "list_products",
         (2,),
         "GET",
-        "/api/shops/a%2Fb/products?page=2&size=100&sort=externalId",
+        "/api/shops/a%2Fb/products?page=2&size=100",
         None,
         {"content": []},
     ),
@@ -147,6 +147,10 @@ def test_each_call_as_the_contract_has_it(client, name, args, method, path, body
         (403, exceptions.Forbidden, False),
         (404, exceptions.NotFound, False),
         (408, exceptions.Unavailable, True),
+        (499, exceptions.Unavailable, True),
+        *((status, exceptions.Unavailable, True) for status in range(520, 525)),
+        (525, exceptions.Unavailable, False),
+        (598, exceptions.Unavailable, True),
         (409, exceptions.Refused, False),
         (413, exceptions.Refused, False),
         (418, exceptions.Unexpected, False),
@@ -166,7 +170,8 @@ def test_each_status_is_one_error(client, status, kind, unknown):
         client.sync_products([], [], "plugin")
     error = caught.value
     assert (type(error), error.status, error.unknown) == (kind, status, unknown)
-    assert str(error) == f"POST /api/plugin/shops/a%2Fb/products/sync: {status} told"
+    assert str(error) == f"POST /api/plugin/shops/a%2Fb/products/sync: {status} told (X): 1"
+    assert error.reason == f"{status} told (X): 1"
     assert error.details == [1]
 
 
@@ -211,15 +216,39 @@ def test_retry_after_as_a_date(client):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"code": "BAD", "message": "no\\n price", "details": []}', "no price"),
+        (b'{"code": "BAD", "message": "no\\n price", "details": []}', "no price (BAD)"),
         (b'{"timestamp": 1, "status": 400, "error": "Bad Request", "path": "/"}', "Bad Request"),
+        (
+            b'{"code": "VALIDATION_ERROR", "message": "Validation failed", "details": ["a", {"b": 1}]}',
+            "Validation failed (VALIDATION_ERROR): a; b: 1",
+        ),
+        (
+            b'{"message": "bad", "details": [{"field": "price", "message": "too low", "code": "Min"}]}',
+            "bad: price: too low (Min)",
+        ),
+        (b'{"type": "https://e/x", "title": "T", "detail": "D"}', "T: D (https://e/x)"),
+        (b'{"type": "about:blank", "title": "T", "status": 400}', "T"),
+        (
+            b'{"timestamp": 1, "status": 400, "error": "Bad Request", "message": "no name"}',
+            "no name",
+        ),
         (b'{"error": "rate_limit_exceeded", "message": "slow"}', "slow"),
-        (b'{"error": {"code": "C", "message": "inner"}}', "inner"),
+        (b'{"error": {"code": "C", "message": "inner"}}', "inner (C)"),
         (b'{"error": {"code": "C"}}', "C"),
-        (b"<html><body>proxy</body></html>", "Bad Request"),
-        (b'"just text"', "Bad Request"),
-        (b"[" * 100_000, "Bad Request"),
-        (b"\xff\xfe", "Bad Request"),
+        (b"<html><body>proxy</body></html>", "an HTML page: proxy"),
+        (
+            b"<!doctype html><head><title>502 Bad Gateway</title><style>p {}</style></head>"
+            b"<body><h1>502 Bad&nbsp;Gateway</h1><script>x()</script><hr>nginx</body>",
+            "an HTML page: 502 Bad Gateway nginx",
+        ),
+        (b'{"message": "<html><title>Sorry</title></html>"}', "an HTML page: Sorry"),
+        (b'"just text"', "just text"),
+        (b"just\ttext", "just text"),
+        (b'["one", {"message": "two"}]', "one; two"),
+        (b"[" * 100_000, "[" * 499 + "\u2026"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b'{"message": "\\u001b[31mred\\u202e\\u0000x"}', "red x"),
+        (b'{"message": "' + b"x" * 60_000 + b'"}', "x" * 499 + "\u2026"),
         (b"", "Bad Request"),
     ],
     ids=lambda x: str(x)[:30],

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from neuroon_django.api import messages
-from tests.naming import case
+from neuroon_django.api.error_bodies import read_error
 
 
 def product(**values: object) -> messages.Product:
@@ -87,73 +87,10 @@ def test_the_digest_is_of_the_bytes():
     assert messages.digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-@pytest.mark.parametrize(
-    ("errors", "named", "unnamed"),
-    [
-        ([], {}, []),
-        (None, {}, []),
-        ("not a list", {}, []),
-        ([{"externalId": "A", "message": "no"}], {"A": "no"}, []),
-        ([{"externalId": "Z", "message": "no"}], {}, ["no"]),
-        ([{"index": 1, "message": "no"}], {"B": "no"}, []),
-        ([{"index": 7, "message": "no"}, {"index": -1}, {"index": True}], {}, ["no", *["refused"] * 2]),
-        (
-            ["A: no price", "'B': x", "Z: y", "nothing"],
-            {"A": "A: no price", "B": "'B': x"},
-            ["Z: y", "nothing"],
-        ),
-        ([1, None, ["x"]], {}, ["1", "refused", "['x']"]),
-        ([{"externalId": "A", "error": "no"}], {"A": "no"}, []),
-    ],
-    ids=case,
-)
-def test_refusals_of_every_shape(errors, named, unnamed):
-    assert messages.read_refusals(errors, ["A", "B"]) == (named, unnamed)
-
-
-@pytest.mark.parametrize(
-    ("body", "synced", "failed"),
-    [
-        (b'{"synced": 2, "failed": 0, "errors": []}', 2, 0),
-        (b'{"failed": 1}', 1, 1),
-        (b'{"failed": 9}', 0, 9),
-        (b'{"synced": 2}', 2, 0),
-        (b'{"synced": 2, "unknown": {"more": 1}}', 2, 0),
-    ],
-)
-def test_answers_to_a_batch(body, synced, failed):
-    result = messages.read_sync_result(body, ["A", "B"])
-    assert (result.synced, result.failed) == (synced, failed)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b"null",
-        b"<html>",
-        b'{"synced": "2"}',
-        b'{"synced": -1}',
-        b'{"synced": 2.0}',
-        b'{"synced": true}',
-        b'{"ok": true}',
-        b'{"synced": 1',
-        b"\xff",
-        b"[" * 50_000,
-    ],
-    ids=lambda b: str(b)[:20],
-)
-def test_answers_that_are_none(body):
-    with pytest.raises((ValueError, RecursionError)):
-        messages.read_sync_result(body, ["A", "B"])
-
-
 def test_seconds_to_wait_are_bounded():
-    assert messages.read_error(b'{"message": "m", "retryAfter": 1e999}') == ("m", 1e9, None)
+    assert read_error(b'{"message": "m", "retryAfter": 1e999}') == ("m", 1e9, "m")
     huge = b'{"message": "m", "retryAfter": ' + b"9" * 400 + b"}"
-    assert messages.read_error(huge) == ("m", 1e9, None)
+    assert read_error(huge) == ("m", 1e9, "m")
 
 
 def test_a_page_of_the_list():

@@ -392,7 +392,7 @@ def test_law_09_a_refused_delete_is_told_and_tried_again_later(neuroon, flush):
     Product.objects.get().delete()
     with neuroon.faulty("status", endpoint="delete", status=400):
         tally = flush()
-    assert len(neuroon.requests_to("delete")) == 1
+    assert len(neuroon.requests_to("delete")) == 2  # by the external id, then by Neuroon's own
     assert [error.partition(": ")[2] for error in tally.errors] == ["400 Sandbox fault 400"]
     row = SyncedProduct.objects.get()
     assert (row.status, row.lease) == ("deleting", "")

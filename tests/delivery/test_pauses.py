@@ -169,7 +169,7 @@ def test_law_08_a_lone_suspect_is_guilty_only_when_all_others_were_heard(neuroon
     make_product("A")
     neuroon.error_style = "reject"
     neuroon.reject = {"A": "no"}
-    with neuroon.faulty("status", endpoint="sync", after=2):  # plugin, shops: then Neuroon is gone
+    with neuroon.faulty("status", endpoint="sync", after=3):  # in all three ways: then Neuroon is gone
         tally = flush(foreground=False)
         assert (tally.rejected, tally.stops) == (1, {})
     neuroon.reject = {"B": "no", "C": "no"}
@@ -214,17 +214,27 @@ def test_law_08_one_bad_product_in_a_hundred(neuroon, flush, style):
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        ({"synced": 0, "failed": 0, "errors": []}, "pending"),  # accepted nothing and says nothing
+        ({"synced": 0, "failed": 0, "errors": []}, "synced"),  # it was there already, perhaps
         ({"synced": 1, "failed": 1, "errors": []}, "pending"),
         ({"synced": 1, "failed": 0, "errors": []}, "synced"),
         ({"synced": 0, "created": 1, "failed": 0}, "synced"),
         ({"failed": 0}, "synced"),
         ({"synced": 1, "failed": 0, "errors": ["all prices look low"]}, "synced"),
-        ({"synced": 1, "failed": 0, "errors": [{"index": 0, "message": "no"}]}, "rejected"),
+        ({"synced": 1, "failed": 0, "errors": [{"index": 0, "message": "low"}]}, "synced"),
+        ({"errors": [{"index": 0, "message": "no"}]}, "rejected"),
+        ({"success": False}, "pending"),
+        ({"created": 1, "updated": 0}, "synced"),
+        ({"success": True, "productsCount": 1}, "synced"),
+        ({"jobId": "x"}, "synced"),
+        ({}, "synced"),
+        ({"synced": "1", "failed": None}, "synced"),
+        ({"data": {"synced": 1.0, "failed": 0}}, "synced"),
+        ({"data": {"synced": 0, "failed": 1}}, "pending"),
+        (["a"], "sending"),
         ({"synced": 0, "failed": 1, "errors": [{"externalId": "other", "message": "no"}]}, "pending"),
         ({"synced": 1, "failed": 0, "errors": {"not": "a list"}}, "synced"),
-        ({"synced": "1", "failed": 0}, "sending"),
-        ({"synced": -1, "failed": 0}, "sending"),
+        ({"synced": "1", "failed": 0}, "synced"),
+        ({"synced": -1, "failed": 0}, "synced"),
     ],
     ids=case,
 )

@@ -45,8 +45,7 @@ def test_law_13_complete_pairs_before_a_cut_are_kept(encode):
     [
         "", "{", "}", "null", "[]", '["A","s"]', '"A":"s"', "{'A':'s'}", "%", "%7", "%7B", "{" * 10_000,
         "[" * 10_000, '{"A":' * 3000, '{"A":' + "[" * 5000, '{"A":1}', '{"A":null}', '{"A":{"B":"s"}}',
-        '{"A":""}', '{"":"s"}', '{"A":" "}', '{"A":"a b"}', '{"A":"jane@example.org"}',
-        '{"A":"s\\u0000"}', '{"A":"\\ud800"}', '{"\\ud800":"s"}', '{"A":"' + "s" * 256 + '"}',
+        '{"A":""}', '{"":"s"}', '{"A":"\\ud800"}', '{"\\ud800":"s"}', '{"A":["s"]}', '{"A":true}',
         '{"' + "A" * 256 + '":"s"}', '{"A":' + "9" * 9000 + "}", "\x00", "{\x00}", '{"A" "s"}', "{,}",
     ],
 )  # fmt: skip
@@ -56,6 +55,29 @@ def test_what_is_no_pair_is_left_out(text):
 
 def test_what_is_no_pair_does_not_spoil_its_neighbours():
     assert clicks.parse('{"A":1,"B":"s","C":[{}],"D":"t","A":"u"}') == {"B": "s", "D": "t", "A": "u"}
+
+
+@pytest.mark.parametrize("encode", [str, quote, clicks.storable])
+@pytest.mark.parametrize(
+    "search",
+    [
+        " ",
+        "a b",
+        "jane@example.org",
+        "s\0\x1b[31m",
+        "\u202e\u200b",
+        "🔎" * 75,
+        "s" * 300,
+        "%41%",
+        '"\\',
+        "é;,",
+    ],
+    ids=ascii,
+)
+def test_law_13_a_search_is_opaque_and_comes_back_as_it_came(search, encode):
+    text = encode(json.dumps({"A": search}))
+    assert clicks.parse(text) == {"A": search}
+    assert clicks.parse(clicks.merge([text])) == {"A": search}
 
 
 def test_not_more_pairs_than_a_cookie_holds():
@@ -86,7 +108,7 @@ def test_any_text_is_stored_in_what_every_database_takes(text):
 
 
 ids = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
-searches = st.from_regex(r"[A-Za-z0-9._:=/+~-]{1,40}", fullmatch=True)
+searches = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
 @settings(max_examples=500, deadline=None)

@@ -37,7 +37,10 @@ FAULTS = {
     "418": Fault("status", status=418),
     "422": Fault("status", status=422),
     "429": Fault("status", status=429, headers={"Retry-After": "1"}),
+    "499, applied": Fault("status", status=499, apply=True),
     "500": Fault("status", status=500),
+    "522, applied": Fault("status", status=522, apply=True),
+    "598": Fault("status", status=598),
     "502, applied": Fault("status", status=502, apply=True),
     "503": Fault("status", status=503),
     "503, applied": Fault("status", status=503, apply=True),
@@ -75,7 +78,7 @@ class Row:
 # What becomes of the request, by step; what it means for the row is below.
 TABLE: dict[str, tuple[str, str, str, str]] = {
     # fault: sync, delete, conversion, token
-    "400": (REFUSED, LATER, REFUSED, PAUSED),
+    "400": (REFUSED, SENT, REFUSED, PAUSED),
     "401": (PAUSED, PAUSED, PAUSED, PAUSED),
     "403": (PAUSED, PAUSED, PAUSED, PAUSED),
     "404": (PAUSED, SENT, PAUSED, PAUSED),
@@ -83,8 +86,11 @@ TABLE: dict[str, tuple[str, str, str, str]] = {
     "409": (REFUSED, LATER, REFUSED, PAUSED),
     "413": (REFUSED, LATER, REFUSED, PAUSED),
     "418": (PAUSED, PAUSED, PAUSED, PAUSED),
-    "422": (REFUSED, LATER, REFUSED, PAUSED),
+    "422": (REFUSED, SENT, REFUSED, PAUSED),
     "429": (WAIT, WAIT, WAIT, WAIT),
+    "499, applied": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
+    "522, applied": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
+    "598": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
     "500": (AGAIN, AGAIN, AGAIN, SENT),
     "502, applied": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
     "503": (AGAIN, AGAIN, AGAIN, SENT),
@@ -98,12 +104,12 @@ TABLE: dict[str, tuple[str, str, str, str]] = {
     "trickle": (UNKNOWN, SENT, UNKNOWN, UNKNOWN),
     "trickle of headers": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     "truncated": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
-    "empty": (UNKNOWN, SENT, SENT, SENT),
+    "empty": (SENT, SENT, SENT, SENT),
     "html": (UNKNOWN, UNKNOWN, SENT, SENT),
     "html 403": (PAUSED, PAUSED, PAUSED, PAUSED),
     "huge": (UNKNOWN, UNKNOWN, UNKNOWN, SENT),
-    "shape": (UNKNOWN, UNKNOWN, SENT, SENT),
-    "list": (UNKNOWN, UNKNOWN, SENT, SENT),
+    "shape": (SENT, SENT, SENT, SENT),
+    "list": (UNKNOWN, SENT, SENT, SENT),
 }
 CELLS = [(fault, step) for fault in FAULTS for step in STEPS]
 

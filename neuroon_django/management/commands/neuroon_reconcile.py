@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from neuroon_django.api import Client
+from neuroon_django.api.text import text_of
 from neuroon_django.conf import ShopConfig
 from neuroon_django.delivery.reconcile import Comparison, Reconciliation
 from neuroon_django.management.base import FAILED, print_table
@@ -50,6 +51,10 @@ class Command(SendingCommand):
             refusal = reconciliation.delete_refusal() if guarded else ""
             reconciliation.repair(delete=not refusal)
             self.send(shop, client)
+        if undeletable := comparison.undeletable:
+            names = text_of(", ".join(repr(name[:50]) for name in undeletable[:SHOWN]))
+            message = f"Neuroon has ids that nothing can be deleted by: {names}. Ask its support."
+            raise CommandError(message, returncode=FAILED)
         if refusal:
             message = f"Nothing was deleted: {refusal}. To delete all the same, add --force."
             raise CommandError(message, returncode=FAILED)
@@ -82,6 +87,6 @@ class Command(SendingCommand):
         print_table(self.stdout, [*rows, *((name, len(items)) for name, items in kinds)])
         for name, items in kinds:
             for item in items[:shown]:
-                self.stdout.write(f"{name}: {item}")
+                self.stdout.write(f"{name}: {text_of(item)}")
             if shown and len(items) > shown:
                 self.stdout.write(f"… and {len(items) - shown:,} more (-v 2 shows all)")

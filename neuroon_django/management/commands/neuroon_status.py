@@ -91,7 +91,7 @@ def _facts(status: Status) -> list[Row]:
         ("Last success", _moment(shop.last_success_at)),
         ("Last scan", _moment(shop.scanned_at)),
         ("Verified domain", shop.verified_domain or "—"),
-        ("Route", shop.route or "—"),
+        ("Route", str(shop.known_way or shop.known_route or "—")),
         ("Widget token", f"{duration(age)} old, {_token_method(shop)}" if age is not None else "—"),
     ]
 
