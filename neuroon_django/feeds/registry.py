@@ -66,8 +66,7 @@ class Registry:
         """Count bulk writes of a model, which may be named before it is there: "app.Model"."""
         if model_of(model) is None and (apps.models_ready or not isinstance(model, str)):
             raise ConfigurationError(
-                f"tell_bulk_writes({model!r}): there is no such model. Write the model, or "
-                '"app.Model".'
+                f'tell_bulk_writes({model!r}): there is no such model. Write the model, or "app.Model".'
             )
         self.bulk_models.append(model)
 
@@ -146,14 +145,15 @@ class Registry:
 
 
 def model_of(entry: object) -> type[Model] | None:
-    """Return the model that an entry of `bulk_writes` is or names as "app.Model"; None if it is none."""
+    """Return the model that an entry of `bulk_writes` is or names as "app.Model", or None."""
     if isinstance(entry, str):
         try:
             return apps.get_model(entry)
         except (LookupError, ValueError, AppRegistryNotReady):
             return None
-    installed = isinstance(entry, type) and issubclass(entry, Model) and not entry._meta.abstract
-    return entry if installed else None  # type: ignore[return-value]
+    if not (isinstance(entry, type) and issubclass(entry, Model)) or entry is Model:
+        return None
+    return None if entry._meta.abstract else entry
 
 
 def _unregistrable(given: object) -> str:

@@ -70,14 +70,14 @@ class ChangeQuerySet(QuerySet["Change"]):
             self._write(sql, params)
 
     def consume(self, changes: Iterable[Change]) -> bool:
-        """Delete changes from the outbox; return False where another worker deleted some of them first."""
+        """Delete changes; return False where another worker deleted some of them first."""
         ids = {change.pk for change in changes}
         if connections[self.db].vendor == "mysql":
             return self._delete_by_key(ids) == len(ids)
         return self.filter(pk__in=ids).delete()[0] == len(ids)
 
     def wipe_clicks(self, older_than: float) -> int:
-        """Delete the clicks of changes that nobody folded for that many seconds; return their number."""
+        """Delete the clicks of changes that nobody folded for so many seconds; return how many."""
         old = self.filter(created_at__lt=timezone.now() - timedelta(seconds=older_than))
         return old.exclude(clicks="").update(clicks="")
 

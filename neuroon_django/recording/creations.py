@@ -38,11 +38,12 @@ class Creation:
         self.watch = watch
         self.objects = objects
         self.options = dict(zip(OPTIONS, args, strict=False)) | dict(options)
-        self.had_keys = any(_has_key(instance) for instance in objects)
+        self.had_keys = False
         self.last: Any = None  # the highest key before, where new ones are not told
 
     def started(self) -> None:
         """Record the rows that will be overwritten, and remember where new ones begin."""
+        self.had_keys = any(map(_has_key, self.objects))
         if self.options.get("update_conflicts") and self._may_overwrite_others:
             for conflict in self._conflicts():
                 record_rows(self.watch, self._rows.filter(conflict))
@@ -108,5 +109,5 @@ def _unique_columns(model: type[Model], chosen: Sequence[str] | None) -> Iterato
     sets += meta.unique_together
     sets += [constraint.fields for constraint in meta.total_unique_constraints]
     for names in [chosen] if chosen else sets:
-        fields = [meta.pk if name == "pk" else meta.get_field(name) for name in names]
-        yield [field.attname for field in fields if field is not None]
+        fields: list[Any] = [meta.pk if name == "pk" else meta.get_field(name) for name in names]
+        yield [field.attname for field in fields]

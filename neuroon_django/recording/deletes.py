@@ -17,9 +17,10 @@ from django.db import connections
 from django.db.models import Model
 from django.db.transaction import Atomic
 
+from neuroon_django.feeds.registry import registry
 from neuroon_django.models.change import CHUNK
 from neuroon_django.recording.mistakes import reporting
-from neuroon_django.recording.owners import ObjectRefs
+from neuroon_django.recording.owners import ObjectRef, ObjectRefs
 from neuroon_django.recording.record import record, record_all
 from neuroon_django.recording.watches import Watch
 
@@ -34,7 +35,7 @@ class Cascade:
     def __init__(self) -> None:
         self.rows: defaultdict[type[Model], list[Model]] = defaultdict(list)
         self.watches: dict[type[Model], Watch] = {}
-        self.announced: set[tuple[type[Model], Any]] = set()
+        self.announced: set[ObjectRef] = set()
         self.refs: ObjectRefs = {}  # found, and not recorded yet
         self.recorded: ObjectRefs = {}
 
@@ -59,8 +60,12 @@ class Cascade:
                     self.refs |= _affected(self.watches[model], chunk, using)
 
     def write(self) -> None:
-        """Record what was found, each object once."""
-        refs = {ref: None for ref in self.refs if ref not in self.recorded}
+        """Record what was found, each object once.
+
+        A row that is no product and goes as well needs no record: what it points to has one.
+        """
+        gone = {ref for ref in self.announced if ref[0] not in registry.feeds}
+        refs = {ref: None for ref in self.refs if ref not in self.recorded and ref not in gone}
         self.refs = {}
         self.recorded |= refs
         record(refs)
@@ -136,9 +141,7 @@ def _cascades(connection: Any) -> Cascades:
     return cascades
 
 
-def delete_started(
-    model: type[Model], watch: Watch, instance: Model, using: str, origin: Any
-) -> None:
+def delete_started(model: type[Model], watch: Watch, instance: Model, using: str, origin: Any) -> None:
     """Record what a row takes with it: at once for the row whose `delete()` it is, later for others.
 
     A signal that was sent by hand names no origin, and no statement need follow it.
@@ -147,7 +150,7 @@ def delete_started(
     blocks = connection.atomic_blocks
     cascades = _cascades(connection)
     cascade = cascades.by_block.setdefault(blocks[-1], Cascade()) if blocks else Cascade()
-    cascade.announced.add((model, instance.pk))
+    cascade.announced.add((model._meta.label_lower, instance.pk))
     if blocks and origin is not None and origin is not instance:
         cascade.add(model, watch, instance)
         cascades.listen(connection)
@@ -164,4 +167,4 @@ def was_announced(model: type[Model], instance: Model, using: str) -> bool:
     connection = connections[using]
     blocks = connection.atomic_blocks
     cascade = _cascades(connection).by_block.get(blocks[-1]) if blocks else None
-    return cascade is not None and (model, instance.pk) in cascade.announced
+    return cascade is not None and (model._meta.label_lower, instance.pk) in cascade.announced

@@ -67,7 +67,7 @@ class OwnerColumn:
         return getattr(self.column, "target_field", None)
 
     def may_change(self, model: type[Model], fields: Iterable[str] | None) -> bool:
-        """Return whether a write of these fields of a model, or of all, may give a row another owner."""
+        """Return whether writing these fields of a model, or all, may give a row another owner."""
         if not issubclass(model, self.column.model):
             return False  # a parent by table, which does not have the column
         return not fields or not spellings(self.column.model, *self.columns).isdisjoint(fields)
@@ -118,5 +118,5 @@ class OwnerColumn:
             rows = rows.filter(**{self.columns[1]: self.generic.get_content_type().pk})
         if self.by_key:
             return rows, self.column.attname
-        held = rows.values(self.column.attname)
-        return self.owner._base_manager.filter(**{f"{self.lookup}__in": held}), "pk"
+        values = rows.values(self.column.attname)
+        return self.owner._base_manager.filter(**{f"{self.lookup}__in": values}), "pk"

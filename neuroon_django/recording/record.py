@@ -20,8 +20,8 @@ from neuroon_django.conf import conf
 from neuroon_django.feeds import ORDER, OrderSource, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change, unseen
-from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 from neuroon_django.recording.owners import ObjectRef
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 from neuroon_django.recording.watches import Watch
 
 logger = logging.getLogger("neuroon_django")

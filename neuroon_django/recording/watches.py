@@ -36,7 +36,7 @@ class Dependents:
 
     def of(self, keys: Sequence[Any] | QuerySet[Any], using: str) -> QuerySet[Any]:
         """Return the objects that read rows with these keys, some of them more than once."""
-        objects = self.source.model._base_manager.using(using)
+        objects: QuerySet[Any] = self.source.model._base_manager.using(using)
         return objects.filter(**{f"{self.path.query}__pk__in": keys})
 
     def of_rows(self, rows: Sequence[Model], using: str) -> QuerySet[Any]:
@@ -154,9 +154,7 @@ class Watches:
         via = "__".join(step.query for step in path.hops[:-1])
         self._watch_column(hop.target, OwnerColumn.of(hop, source.topic, source.model, via), ignores)
 
-    def _watch_column(
-        self, model: type[Model], column: OwnerColumn, ignores: frozenset[str]
-    ) -> None:
+    def _watch_column(self, model: type[Model], column: OwnerColumn, ignores: frozenset[str]) -> None:
         watch = self.by_model[model]
         watch.owner_columns[column] = None
         watch.ignore(ignores - spellings(model, *column.columns))
