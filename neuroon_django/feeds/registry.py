@@ -72,7 +72,8 @@ class Registry:
 
     def bulk_written(self) -> list[type[Model]]:
         """Return the models whose bulk writes count; entries that are none are left out."""
-        named = [entry for source in self.sources().values() for entry in source.feed.bulk_writes]
+        lists = [source.feed.bulk_writes for source in self.sources().values()]
+        named = [entry for entries in lists if _is_list(entries) for entry in entries]
         return [model for entry in [*self.bulk_models, *named] if (model := model_of(entry))]
 
     def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
@@ -142,6 +143,10 @@ class Registry:
         targets = [path.target for source in self.products() for path in source.paths]
         known += [(target, target._meta.label_lower) for target in targets]
         return {t: m for m, t in known if same_table(model, m) and not is_composite(m)}
+
+
+def _is_list(entries: object) -> bool:
+    return isinstance(entries, list | tuple | set | frozenset)
 
 
 def model_of(entry: object) -> type[Model] | None:

@@ -570,5 +570,15 @@ def test_a_model_of_no_feed_is_nobodys(use_feeds, monkeypatch):
     assert recorded() == []
 
 
+@pytest.mark.parametrize("written", [Item, "shop.Item", ["shop.Nothing", Item], (3, None), []])
+def test_wrong_entries_stop_no_site(use_items, written):
+    """A check reports them (`tests/operators/test_checks_feeds.py`)."""
+    use_items(bulk_writes=written)
+    with muted():
+        item = Item.objects.create(code="A", title="A")
+    Item.objects.update(title="x")
+    assert recorded() == (refs(item) if isinstance(written, list) and Item in written else [])
+
+
 def test_it_is_public():
     assert "tell_bulk_writes" in neuroon_django.__all__
