@@ -32,7 +32,7 @@ MISTAKES = (
     ValidationError,
 )
 
-_reported: set[tuple[type[Model], type[Exception]]] = set()
+_reported: set[tuple[str, type[Exception]]] = set()
 
 
 @contextmanager
@@ -46,13 +46,15 @@ def reporting(model: type[Model]) -> Iterator[None]:
 
 def report(model: type[Model], error: Exception) -> None:
     """Log why a change was not recorded, once per process for each model and kind of error."""
-    cause = (model, type(error))
+    # Who sends signals by hand may name anything as their sender.
+    label = model._meta.label_lower if hasattr(model, "_meta") else repr(model)
+    cause = (label, type(error))
     if cause in _reported:
         return
     _reported.add(cause)
     logger.error(
         "change_not_recorded model=%s error=%s; the next scan finds it",
-        model._meta.label_lower,
+        label,
         type(error).__name__,
         exc_info=error,
     )
