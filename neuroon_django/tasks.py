@@ -2,15 +2,18 @@
 
 A run is a guest in the shop's worker (law 9): it takes a slot of the worker's for five seconds at most
 beyond the request it is in, then a message goes on with it; one run of a kind is at work in the whole
-system.
+system. Of several shops each has messages of its own, so that none waits for another one's.
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import current_app, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 
 from neuroon_django import widget
 from neuroon_django.api import Client
@@ -26,38 +29,33 @@ from neuroon_django.delivery import (
 from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
 
+logger = logging.getLogger("neuroon_django")
+
 BUDGET = 4.0  # seconds in which a task begins requests; it may sleep another one for its slot
 # A request takes up to `NEUROON_TIMEOUT`, which is 600 s at most, and what is in flight is settled.
 LIMITS: dict[str, Any] = {"soft_time_limit": 720, "time_limit": 780, "ignore_result": True}
 
-
-def _budget() -> float:
-    """Return the monotonic second until which a task works; eager tasks work to the end."""
-    return float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET
-
-
-def _go_on(name: str, run: Engine) -> None:
-    """Publish the message that goes on with a run that ended before its work did."""
-    if run.countdown is not None and not current_app.conf.task_always_eager:
-        send_task(name, countdown=run.countdown, kwargs={"handed_over": True})
-
-
-def _shops() -> list[ShopConfig]:
-    return [config for config in conf.shops().values() if config.can_send]
+# What one shop's part of a task does; returns the run that it made, None where nothing was to do.
+Work = Callable[[ShopState], Engine | None]
 
 
 @shared_task(name=f"neuroon_django.tasks.{PRODUCTS}", **LIMITS)
-def flush_products(handed_over: bool = False) -> None:
-    """Send every product that is due; a shop never scanned, or long unattended, is scanned too."""
-    for config in _shops():
-        shop = ShopState.objects.for_config(config)
-        scan = Scan.due(shop)
-        if scan is None and not products_wait(shop):
-            continue
-        with Client(**config.client_options()) as client:
-            run = product_run(shop, client, scan=scan, until=_budget(), handed_over=handed_over)
-            run.run()
-        _go_on(PRODUCTS, run)
+def flush_products(shop: str = "", run: str = "") -> None:
+    """Send every product that is due; a shop never scanned, or long unattended, is scanned too.
+
+    `shop` is the alias of the only shop to look at, and `run` the token of the run to go on with.
+    """
+
+    def work(state: ShopState) -> Engine | None:
+        scan = Scan.due(state)
+        if scan is None and not products_wait(state):
+            return None
+        with Client(**state.config.client_options()) as client:
+            engine = product_run(state, client, scan=scan, until=_budget(), resumes=run)
+            engine.run()
+        return engine
+
+    _for_each_shop(PRODUCTS, shop, work)
 
 
 @shared_task(name="neuroon_django.tasks.scan_catalogue", **LIMITS)
@@ -71,27 +69,70 @@ def scan_catalogue() -> None:
 
 
 @shared_task(name=f"neuroon_django.tasks.{ORDERS}", **LIMITS)
-def flush_conversions(handed_over: bool = False) -> None:
-    """Report every paid order that a search led to, and forget clicks that grew old."""
+def flush_conversions(shop: str = "", run: str = "") -> None:
+    """Report every paid order that a search led to, and forget clicks that grew old.
+
+    `shop` is the alias of the only shop to look at, and `run` the token of the run to go on with.
+    """
     if not conf.ENABLED:
         return
     age = conf.KEEP_CLICKS.total_seconds()
-    shops = _shops()
-    if not shops:
-        Change.objects.wipe_clicks(age)
-        return
-    for config in shops:
-        shop = ShopState.objects.for_config(config)
-        if not orders_wait(shop):
+
+    def work(state: ShopState) -> Engine | None:
+        if not orders_wait(state):
             Conversion.objects.wipe_clicks(age)
-            continue
-        with Client(**config.client_options()) as client:
-            run = order_run(shop, client, until=_budget(), handed_over=handed_over)
-            run.run()
-        _go_on(ORDERS, run)
+            return None
+        with Client(**state.config.client_options()) as client:
+            engine = order_run(state, client, until=_budget(), resumes=run)
+            engine.run()
+        return engine
+
+    if not _for_each_shop(ORDERS, shop, work):
+        Change.objects.wipe_clicks(age)
 
 
 @shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)
 def refresh_widget_token() -> None:
     """Replace the widget token before it grows old."""
     widget.refresh_token()
+
+
+def _shops(alias: str = "") -> list[ShopConfig]:
+    """Return the shops of that alias, or all of them, as far as they have what a request needs."""
+    shops = [config for config in conf.shops().values() if config.can_send]
+    return [config for config in shops if alias in ("", config.alias)]
+
+
+def _for_each_shop(task: str, alias: str, work: Work) -> bool:
+    """Do the work of one shop here, and publish a message for each other one.
+
+    Returns whether there is any shop. What fails for one keeps no other from its turn.
+    """
+    shops, failure = _shops(alias), None
+    for number, config in enumerate(shops):
+        if number and not current_app.conf.task_always_eager:
+            send_task(task, kwargs={"shop": config.alias})
+            continue
+        try:
+            _go_on(task, config, work(ShopState.objects.for_config(config)))
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            logger.warning("task_failed task=%s shop=%s", task, config.alias)
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return bool(shops)
+
+
+def _go_on(task: str, config: ShopConfig, run: Engine | None) -> None:
+    """Publish the message that goes on with a run that ended before its work did."""
+    if run is None or run.follow_up is None or current_app.conf.task_always_eager:
+        return
+    countdown, token = run.follow_up
+    send_task(task, countdown=countdown, kwargs={"shop": config.alias, "run": token})
+
+
+def _budget() -> float:
+    """Return the monotonic second until which a task works; eager tasks work to the end."""
+    return float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET

@@ -68,7 +68,7 @@ def flush(neuroon) -> Callable[..., RunStatistics]:
     def run(*, foreground: bool = True, **options: object) -> RunStatistics:
         shop = current_shop()
         with Client(**shop.config.client_options()) as client:
-            scan = Scan.due(shop)
+            scan = Scan.due(shop, foreground=foreground)
             return product_run(shop, client, scan=scan, foreground=foreground, **options).run()
 
     return run

@@ -86,6 +86,11 @@ class Channel(ABC, Generic[R]):
     def table(self) -> DeliveryQuerySet[R]:
         """The rows that it sends."""
 
+    @property
+    @abstractmethod
+    def claimable(self) -> DeliveryQuerySet[R]:
+        """The rows that this process knows how to send."""
+
     def next_request(self) -> Request[R] | None:
         """Return claimed rows as a request, None where there is nothing to send now."""
         if not self.ready:

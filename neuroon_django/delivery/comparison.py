@@ -15,12 +15,14 @@ class Comparison:
     """What a page holds, by primary keys as text; `rows` are those that it knows.
 
     `claimable` are the products that differ and need nothing but to be sent as they were rendered;
-    `differing` are the others that differ.
+    `differing` are the others that differ. `absent` are the rows, by their ids, of products that the
+    shop lists no more and Neuroon has.
     """
 
     rows: dict[str, SyncedProduct]
     claimable: dict[str, Rendered] = field(default_factory=dict)
     differing: list[str] = field(default_factory=list)
+    absent: list[int] = field(default_factory=list)
 
 
 def compare(
@@ -43,7 +45,9 @@ def compare(
         row, result = page.rows.get(pk), rendered.get(pk)
         if row and result is not None and _is_settled(row) and _is_same(result, row):
             continue  # a row that somebody sends just now never is: what was read for it may be older
-        if hands_over and isinstance(result, Rendered) and _is_plain(row, result):
+        if row and row.in_neuroon and isinstance(result, Unlisted):
+            page.absent.append(row.pk)
+        elif hands_over and isinstance(result, Rendered) and _is_plain(row, result):
             page.claimable[pk] = result
         else:
             page.differing.append(pk)

@@ -8,6 +8,7 @@ from neuroon_django.api import Client, messages
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.exceptions import ApiError, NotFound, Refused
+from neuroon_django.feeds import registry
 from neuroon_django.models import Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.endpoint import MAX_BACKOFF
 from neuroon_django.models.product import SyncedProductQuerySet
@@ -45,6 +46,10 @@ class DeleteChannel(Channel[SyncedProduct]):
     def table(self) -> SyncedProductQuerySet:
         table: SyncedProductQuerySet = SyncedProduct.objects.all()
         return table
+
+    @property
+    def claimable(self) -> SyncedProductQuerySet:
+        return self.table.of_labels(registry.product_labels(self.shop.config))
 
     @property
     def route(self) -> messages.Route:

@@ -12,13 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 from neuroon_django.api import Client
 from neuroon_django.delivery.channel import Channel, Request, TooLate
 from neuroon_django.delivery.error_policy import ErrorPolicy
+from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import Pacing
-from neuroon_django.delivery.run_lease import RunLease
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, Lane, ShopState
@@ -31,14 +31,21 @@ TIMER_PRECISION = 1.0  # seconds by which Celery's own timer may be late: shorte
 HAND_OVER_GRACE = 5.0  # seconds that others leave a run alone which a message is to go on with
 
 
+class FollowUp(NamedTuple):
+    """The message that goes on with a run: after how many seconds, and with the token of which."""
+
+    countdown: float
+    resumes: str = ""
+
+
 class Engine:
     """One run over some channels of one shop.
 
     `foreground` tries now whatever a backoff or a block says, waits for the run at work, and sits
     waits out instead of leaving them to the next run. `until` is the monotonic second at which no new
-    request begins. `handed_over` says that this run goes on with one that ran out of time. `has_work`
-    looks in one statement whether anything is left to do. After the run `countdown` says after how
-    many seconds a message should go on with it, None for none.
+    request begins. `resumes` is the token of the run that ran out of time and handed over to this
+    one. `has_work` looks in one statement whether anything is left to do. After the run `follow_up`
+    is the message that should go on with it, None for none.
     """
 
     def __init__(
@@ -49,7 +56,7 @@ class Engine:
         *,
         foreground: bool = False,
         until: float = float("inf"),
-        handed_over: bool = False,
+        resumes: str = "",
         has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
     ) -> None:
@@ -61,15 +68,13 @@ class Engine:
         self.on_progress = on_progress
         self.statistics = RunStatistics()
         self.pacing = Pacing(shop, foreground=foreground, until=until)
-        self.lease = RunLease(shop.endpoint(group), handed_over=handed_over)
-        self.countdown: float | None = None
+        self.lease = RunLease(shop.endpoint(group), resumes=resumes)
+        self.follow_up: FollowUp | None = None
         self.channels: list[Channel[Any]] = []
         self.in_flight: dict[Future[Any], Request[Any]] = {}
         self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
         self.progressed = False  # in this round: what was found may be due in another lane
-        self.drained = (
-            False  # fewer rows were claimed than asked for: a look may tell that none is left
-        )
+        self.drained = False  # fewer rows were claimed than asked for: perhaps none is left
         self.errors = ErrorPolicy(shop, self.statistics, foreground=foreground)
 
     def run(self) -> RunStatistics:
@@ -81,41 +86,47 @@ class Engine:
                 self.shop.endpoint(channel.group).trust_what_was_read()
             if self.foreground:
                 self.channels[0].table.reset_backoff(self.shop)
-            while True:
-                self._drain()
-                if self.cut_short or self.lease.end():
-                    break
-                self.empty_lanes.clear()
+            self._work()
             self._plan_next_run()
         finally:
-            self.lease.pause()
+            self.lease.release()
         return self.statistics
 
     @property
     def has_time(self) -> bool:
-        """Whether a new request may begin, and the run is still this one's."""
+        """Return whether a new request may begin, and the run is still this one's."""
         return time.monotonic() < self.until and self.lease.extend()
 
-    @property
-    def cut_short(self) -> bool:
-        """Whether the run ends before its work does."""
-        return bool(self.statistics.stops) or not self.has_time
+    def _work(self) -> None:
+        """Drain until nobody asks for another look, the time is up, or all channels are blocked."""
+        while True:
+            self._drain()
+            if not self.has_time or not self._open_groups() or self.lease.end():
+                return
+            self.empty_lanes.clear()
+
+    def _open_groups(self) -> list[Group]:
+        """Return the groups of this run in which requests may still leave."""
+        return [c.group for c in self.channels if c.group not in self.statistics.stops]
 
     def _plan_next_run(self) -> None:
         """Decide when a run that ends before its work is gone on with, and by whom."""
-        endpoint = self.lease.endpoint
-        if not self.lease.is_held or self.foreground:
+        if self.foreground:
             return
-        if endpoint.group not in self.statistics.stops and time.monotonic() >= self.until:
-            closed = endpoint.seconds_closed()
-            if closed < BEAT:
-                self.countdown = closed if closed > TIMER_PRECISION else 0.0
-                self.lease.pause(self.countdown + HAND_OVER_GRACE)
-            return
-        blocked = map(self.shop.endpoint, self.statistics.stops)
-        seconds = min(max(1.0, other.seconds_closed()) for other in blocked)
-        if seconds < BEAT and endpoint.row.schedule_retry(seconds):
-            self.countdown = seconds
+        if self.lease.is_held and (groups := self._open_groups()):
+            self._hand_over(min(self.shop.endpoint(group).seconds_closed() for group in groups))
+        elif self.statistics.stops:
+            blocked = map(self.shop.endpoint, self.statistics.stops)
+            seconds = min(max(1.0, endpoint.seconds_closed()) for endpoint in blocked)
+            if seconds < BEAT and self.lease.endpoint.row.schedule_retry(seconds):
+                self.follow_up = FollowUp(seconds)
+
+    def _hand_over(self, closed: float) -> None:
+        """Leave the work to a message, which comes when requests may leave again."""
+        if closed < BEAT:
+            countdown = closed if closed > TIMER_PRECISION else 0.0
+            self.lease.hand_over(countdown + HAND_OVER_GRACE)
+            self.follow_up = FollowUp(countdown, self.lease.token)
 
     # Requests
 
@@ -130,7 +141,7 @@ class Engine:
                     if not self.in_flight:
                         break
                     self._collect()
-                finished = not self.cut_short
+                finished = self.has_time and not self.statistics.stops
             finally:
                 try:
                     while self.in_flight:
@@ -181,9 +192,9 @@ class Engine:
             channel.table.release(request.rows)
             channel.building = ()
             return False
-        channel.building = ()
         request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
+        channel.building = ()  # from here on only the end of its lease says that it is over
         if len(kept) < len(request.rows):
             channel.table.release([row for row in request.rows if row not in kept])
             request.keep(kept)
@@ -225,7 +236,7 @@ class Engine:
         key = (channel.group, lane)
         if time.monotonic() < self.empty_lanes.get(key, 0.0):
             return []
-        rows = channel.table.claim(self.shop, lane, limit, seconds=self.lease_seconds)
+        rows = channel.claimable.claim(self.shop, lane, limit, seconds=self.lease_seconds)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)

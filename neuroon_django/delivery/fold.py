@@ -11,10 +11,11 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from typing import Any
 
 from django.db import transaction
 
-from neuroon_django.feeds import registry
+from neuroon_django.feeds import ProductSource, registry
 from neuroon_django.models import (
     Assignment,
     Change,
@@ -66,9 +67,9 @@ def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: floa
 
 @retry_on_deadlock
 def fold(shop: ShopState) -> Folded:
-    """Fold one handful of changes of products."""
-    orders = [source.topic for source in registry.orders(shop.config)]
-    changes = list(Change.objects.exclude(model__in=orders).order_by("pk")[:MAX_CHANGES])
+    """Fold one handful of changes of products; those of models unknown here are left alone."""
+    known = registry.product_topics(shop.config)
+    changes = list(Change.objects.filter(model__in=known).order_by("pk")[:MAX_CHANGES])
     if not changes:
         return Folded.NOTHING
     labels = {change.model for change in changes}
@@ -100,22 +101,20 @@ def fold_orders(shop: ShopState) -> Folded:
     return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
 
 
-def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> bool:
+def assign(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], lane: Lane) -> bool:
     """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
-    Objects of a model that has no feed (any more) do not exist for Neuroon. Returns whether objects
-    were recorded that have to be folded again.
+    `texts` are primary keys as text. Returns whether objects were recorded that have to be folded
+    again.
     """
-    names: dict[str, str | None] = {}
     asked = dict.fromkeys(texts)
-    source = registry.product_source(label, shop.config)
-    if source is not None:
-        found = source.pks(asked)
-        asked |= dict.fromkeys(found)
-        named = source.names(found.values())
-        names = {pk: named[pk] for pk in [*found, *named] if pk in named}
+    found = source.pks(asked)
+    asked |= dict.fromkeys(found)
+    named = source.names(found.values())
+    names = {pk: named[pk] for pk in [*found, *named] if pk in named}
     gone = asked.keys() - names.keys()
-    again = SyncedProduct.objects.assign(shop, Assignment(label, names, gone), lane)
+    assignment = Assignment(source.label, names, gone, registry.product_labels(shop.config))
+    again = SyncedProduct.objects.assign(shop, assignment, lane)
     Change.objects.append(again)
     return bool(again)
 
@@ -126,9 +125,10 @@ def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> bool:
     with transaction.atomic(Change.objects.db):
         if not _take(shop, changes):
             return True
-        for label in dict.fromkeys(change.model for change in changes):
-            pks = dict.fromkeys(c.object_pk for c in changes if c.model == label)
-            recorded = assign(shop, label, pks, Lane.LIVE) or recorded
+        for source in registry.products(shop.config):
+            pks = dict.fromkeys(c.object_pk for c in changes if c.model == source.label)
+            if pks:
+                recorded = assign(shop, source, pks, Lane.LIVE) or recorded
     return recorded
 
 
@@ -144,8 +144,9 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> bool:
     with transaction.atomic(Change.objects.db):
         if not _take(shop, group):
             return True
-        if not after and registry.product_source(label, shop.config):
-            assign(shop, label, pks, Lane.LIVE)
+        source = registry.product_source(label, shop.config)
+        if source is not None and not after:
+            assign(shop, source, pks, Lane.LIVE)
         following = _assign_dependents(shop, label, pks, after)
         if following:
             Change.objects.append([(label, pk) for pk in pks], after=following)
@@ -174,7 +175,7 @@ def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: s
     for mark in marks[marks.index(at) :] if at in paths else marks:
         source, path = paths[mark]
         page = source.dependents(path, pks, last if mark == at else "", room)
-        assign(shop, source.label, map(str, page), Lane.LIVE)
+        assign(shop, source, map(str, page), Lane.LIVE)
         room -= len(page)
         if not room:
             last = source.encode_cursor(page[-1])

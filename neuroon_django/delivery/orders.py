@@ -61,6 +61,10 @@ class OrderChannel(Channel[Conversion]):
         table: ConversionQuerySet = Conversion.objects.all()
         return table
 
+    @property
+    def claimable(self) -> ConversionQuerySet:
+        return self.table.of_labels(registry.order_labels(self.shop.config))
+
     # Requests
 
     def prepare(self) -> None:

@@ -18,6 +18,7 @@ from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, Refused
+from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.product import SyncedProductQuerySet
 
@@ -49,6 +50,10 @@ class ProductChannel(Channel[SyncedProduct]):
         return table
 
     @property
+    def claimable(self) -> SyncedProductQuerySet:
+        return self.table.of_labels(registry.product_labels(self.shop.config))
+
+    @property
     def goes_alone(self) -> bool:
         """Whether the route is still to be found: by one product alone."""
         return self.shop.known_route is None
@@ -56,7 +61,7 @@ class ProductChannel(Channel[SyncedProduct]):
     @property
     def has_more(self) -> bool:
         """Whether requests wait, or the scan is not over."""
-        return bool(self.ready or (self.scan and (self.scan.handed or self.scan.cursor)))
+        return bool(self.ready or (self.scan and self.scan.has_more))
 
     @property
     def limit(self) -> int:

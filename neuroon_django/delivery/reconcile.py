@@ -42,10 +42,17 @@ class Comparison:
     only_remote: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
     lost: dict[int, str] = field(default_factory=dict)
     different: dict[int, str] = field(default_factory=dict)
+    without_feed: dict[int, str] = field(default_factory=dict)  # sent by another version, or long ago
 
     @property
     def agrees(self) -> bool:
-        return not (self.only_remote or self.lost or self.different)
+        """Return whether nothing differs."""
+        return not (self.to_delete or self.lost or self.different)
+
+    @property
+    def to_delete(self) -> int:
+        """Return how many products Neuroon has and this project does not."""
+        return len(self.only_remote) + len(self.without_feed)
 
 
 class Reconciliation:
@@ -59,6 +66,7 @@ class Reconciliation:
         self.on_page = on_page
         self.found = Comparison()
         self.seen: set[int] = set()
+        self.unknown = 0  # listed products whose feed is not here
 
     def compare(self) -> Comparison:
         """Read the list, and once more where something seems to be missing from it."""
@@ -69,6 +77,8 @@ class Reconciliation:
                 keys = [key_of(item.external_id) for item in page]
                 self.seen.update(self._rows.filter(key__in=keys).values_list("pk", flat=True))
             self.found.lost = {pk: name for pk, name in lost.items() if pk not in self.seen}
+        owned = self._rows.filter(in_neuroon=True).exclude(model__in=self._known_labels)
+        self.found.without_feed = dict(owned.values_list("pk", "external_id"))
         return self.found
 
     def listed(self) -> Iterator[dict[str, str]]:
@@ -82,8 +92,8 @@ class Reconciliation:
             return "the catalogue was never sent from here; run neuroon_sync first"
         if not any(s.live_queryset().exists() for s in registry.products(self.shop.config)):
             return "the shop's catalogue looks empty"
-        if 2 * len(self.found.only_remote) > self.found.listed:
-            gone, listed = len(self.found.only_remote), self.found.listed
+        gone, listed = self.found.to_delete, self.found.listed
+        if 2 * gone > listed:
             return f"{gone:,} of {listed:,} would be deleted, which is more than half"
         return ""
 
@@ -93,7 +103,11 @@ class Reconciliation:
             self._scan_first()
         again = [*self.found.lost, *self.found.different]
         due: int = sum(self._rows.filter(pk__in=pks).requeue() for pks in _chunks(again))
-        return due + (self.create_tombstones(self.found.only_remote) if delete else 0)
+        if delete:
+            due += self.create_tombstones(self.found.only_remote)
+            orphans = _chunks(self.found.without_feed)
+            due += sum(self._rows.filter(pk__in=pks).disown() for pks in orphans)
+        return due
 
     def _scan_first(self) -> None:
         """Fold and scan, so that the mirror knows all that the shop has before anything is deleted."""
@@ -117,6 +131,11 @@ class Reconciliation:
     def _rows(self) -> Any:
         return SyncedProduct.objects.of(self.shop)
 
+    @property
+    def _known_labels(self) -> list[str]:
+        """Return the models of rows that this process answers for; "" is a row's without an object."""
+        return ["", *registry.product_labels(self.shop.config)]
+
     def _pages(self) -> Iterator[Sequence[messages.ListedProduct]]:
         """The list, at the pace that the limit allows."""
         number, seen = 0, 0
@@ -136,12 +155,15 @@ class Reconciliation:
         items = {key_of(item.external_id): item for item in page}
         rows = {row.key: row for row in self._rows.filter(key__in=items)}
         settled: list[SyncedProduct] = []
+        known = self._known_labels
         for key, item in items.items():
             row = rows.get(key)
             if row is None or (row.status == ProductStatus.UNLISTED and row.due_at is None):
                 self.found.only_remote[item.external_id] = item.id
             elif row.pk in self.seen:
                 continue  # the pages shifted
+            elif row.model not in known:
+                self.unknown += 1
             elif row.status == ProductStatus.SYNCED and row.due_at is None:
                 settled.append(row)
             else:
@@ -150,8 +172,8 @@ class Reconciliation:
                 self.seen.add(row.pk)
         self._compare_rows(settled, items)
         found = self.found
-        known = found.same + found.under_way + len(found.different)
-        found.listed = known + len(found.only_remote)
+        compared = found.same + found.under_way + len(found.different)
+        found.listed = compared + self.unknown + len(found.only_remote)
 
     def _compare_rows(
         self, rows: list[SyncedProduct], items: dict[str, messages.ListedProduct]
@@ -170,7 +192,8 @@ class Reconciliation:
 
     def _unseen(self) -> dict[int, str]:
         """What Neuroon should have and did not show."""
-        settled = self._rows.filter(status=ProductStatus.SYNCED, in_neuroon=True, due_at=None)
+        known = self._rows.filter(model__in=self._known_labels)
+        settled = known.filter(status=ProductStatus.SYNCED, in_neuroon=True, due_at=None)
         rows = settled.values_list("pk", "external_id").iterator(CHUNK)
         return {pk: external_id for pk, external_id in rows if pk not in self.seen}
 

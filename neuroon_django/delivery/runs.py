@@ -35,16 +35,16 @@ def order_run(shop: ShopState, client: Client, **options: Any) -> Engine:
 
 def products_wait(shop: ShopState) -> bool:
     """Return whether a run over the products would find anything to do, in one statement."""
-    orders = [source.topic for source in registry.orders(shop.config)]
-    changes = Change.objects.exclude(model__in=orders)
-    return _any_of(shop, changes, SyncedProduct.objects.of(shop).waiting().due())
+    changes = Change.objects.filter(model__in=registry.product_topics(shop.config))
+    rows = SyncedProduct.objects.of(shop).of_labels(registry.product_labels(shop.config))
+    return _any_of(shop, changes, rows.waiting().due())
 
 
 def orders_wait(shop: ShopState) -> bool:
     """Return whether a run over the orders would find anything to do, in one statement."""
-    orders = [source.topic for source in registry.orders(shop.config)]
-    changes = Change.objects.filter(model__in=orders)
-    return _any_of(shop, changes, Conversion.objects.of(shop).waiting().due())
+    changes = Change.objects.filter(model__in=registry.order_topics(shop.config))
+    rows = Conversion.objects.of(shop).of_labels(registry.order_labels(shop.config))
+    return _any_of(shop, changes, rows.waiting().due())
 
 
 def _any_of(shop: ShopState, changes: QuerySet[Any], due: QuerySet[Any]) -> bool:

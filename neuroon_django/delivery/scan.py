@@ -1,9 +1,10 @@
 """Scan: compare the whole catalogue with what Neuroon was last known to hold.
 
-It finds what no signal told: `update()`, `bulk_create`, raw SQL, a restored backup. It walks by
-primary key, a page at a time, and remembers where it is in the shop's row. What differs and is the
-usual case is claimed for this run in the statement that makes it due, and sent from what was rendered
-for the comparison; the rest is made due behind all live edits.
+It finds what no signal told: `update()`, `bulk_create`, raw SQL, a restored backup. It walks the shop's
+catalogue by primary key, then the mirror for what the shop has no more, a page at a time, and remembers
+where it is in the shop's row. What differs and is the usual case is claimed for this run in the
+statement that makes it due, and sent from what was rendered for the comparison; the rest is made due
+behind all live edits. What is absent is only marked, and goes when all of it is known (`absent`).
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
+from neuroon_django.api import messages
+from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import Comparison, compare
 from neuroon_django.delivery.fold import assign
 from neuroon_django.feeds import ProductSource, Rendered, registry
-from neuroon_django.feeds.source import format_error
+from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
 
@@ -29,9 +34,33 @@ PAGE = 500
 RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
 HEARTBEAT = 20.0  # seconds between two notes that a worker is here
 
-# Where a scan is: which of two walks, the feed's label, and the last key seen.
-Cursor = tuple[str, str, str]
-SHOP, MIRROR = "shop", "mirror"
+# The walks of a scan: the catalogue, the mirror, and the rows that both have found absent.
+SHOP, MIRROR, ABSENT = "shop", "mirror", "absent"
+
+
+class Position(NamedTuple):
+    """Where a scan is, as the shop's row keeps it in JSON; "" there says that none is under way."""
+
+    walk: str = ""  # "" for a scan that was asked for and has not begun
+    label: str = ""  # the feed's, in the walk over the catalogue
+    after: str = ""  # the last key seen
+    present: dict[str, int] = {}  # how many products of each label Neuroon had when it began
+    failed: str = ""  # the first feed that could not be read; it is read again later
+    failures: int = 0  # how often in a row that was so
+    forced: bool = False  # whatever is absent goes, however much it is
+    kept: tuple[str, ...] = ()  # labels of which nothing goes, in the walk over what is absent
+
+    @classmethod
+    def read(cls, text: str) -> Position:
+        """Return the position that was written as `text`."""
+        position = cls(*json.loads(text))
+        return position._replace(kept=tuple(position.kept))
+
+    def __str__(self) -> str:
+        return json.dumps(self, ensure_ascii=False)
+
+
+FORCED = str(Position(forced=True))
 
 
 class Scan:
@@ -46,99 +75,138 @@ class Scan:
         self.lease_seconds = lease_seconds
         self.handed: deque[tuple[SyncedProduct, Rendered]] = deque()
         self.seen = 0
-        self.failed = ""  # the first feed that could not be asked; the next run begins with it
+        self.failed = ""  # the label of the first feed that could not be read
         self.over = False
 
     @classmethod
-    def due(cls, shop: ShopState, *, asked: bool = False) -> Scan | None:
+    def due(
+        cls,
+        shop: ShopState,
+        *,
+        asked: bool = False,
+        forced: bool = False,
+        foreground: bool = False,
+    ) -> Scan | None:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
         and where changes may have gone unseen: the app was switched off, which no row can tell, so a
-        time without any run counts as that.
+        time without any run counts as that. With `forced` whatever is absent is taken out. A feed
+        that could not be read is tried later and later, but in the `foreground` at once.
         """
         since = timezone.now() - shop.run_at if shop.run_at else timedelta.max
         unattended = since > timedelta(seconds=RUN_GAP)
         if since > timedelta(seconds=HEARTBEAT):
             ShopState.objects.note_run(shop.pk)
-        anew = unattended or asked or unseen.is_set()
-        if anew:
+        if unattended or asked or unseen.is_set():
             unseen.clear()
-            ShopState.objects.request_scan(shop.pk)
-        elif shop.scanned_at is not None and not shop.scan_cursor:
+            ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
+        elif not cls._is_under_way(shop, foreground=foreground):
             return None
         shop.refresh_from_db(fields=["scan_cursor", "scanned_at"])
         scan = cls(shop)
         scan.begin()
         return scan
 
+    @staticmethod
+    def _is_under_way(shop: ShopState, *, foreground: bool) -> bool:
+        """Return whether a scan is to be begun or gone on with now."""
+        if shop.scanned_at is not None and not shop.scan_cursor:
+            return False
+        retry_at = shop.scan_retry_at
+        return foreground or retry_at is None or retry_at <= timezone.now()
+
     @property
-    def cursor(self) -> str:
-        return self.shop.scan_cursor
+    def position(self) -> Position:
+        """Return where the scan is."""
+        return Position.read(self.shop.scan_cursor) if self.shop.scan_cursor else Position()
+
+    @property
+    def has_more(self) -> bool:
+        """Return whether there is more to send or to look at."""
+        return bool(self.handed or (self.shop.scan_cursor and not self.over))
 
     def begin(self) -> None:
         """Start, or go on with a scan that was interrupted."""
-        label = self._label_after("")
-        if not self.cursor and label:
-            self._move((SHOP, label, ""))
+        label, at = self._label_after(""), self.position
+        if label and not at.walk:
+            mirror = SyncedProduct.objects.of(self.shop)
+            mirror.clear_absent()
+            self._move(Position(SHOP, label, present=mirror.count_by_model(), forced=at.forced))
 
     def step(self) -> bool:
         """Scan one page; return False when the scan is over. Another worker may have moved it on."""
         self.shop.refresh_from_db(fields=["scan_cursor"])
-        if not self.cursor or self.over:
+        if self.over or not self.shop.scan_cursor:
             return False
-        walk, label, after = json.loads(self.cursor)
-        if walk == MIRROR:
-            last = self._mirror_page(int(after or 0))
-            if not last and self.failed:
-                self.over = True
-                self._move((SHOP, self.failed, ""))
-                return False
-            self._move((MIRROR, "", last) if last else None)
+        walks = {SHOP: self._walk_shop, MIRROR: self._walk_mirror, ABSENT: self._walk_absent}
+        at = self.position
+        following = walks[at.walk](at)
+        if following is None and at.failed:
+            self.over, self.failed = True, at.failed
+            again = at._replace(walk=SHOP, label=at.failed, after="", failed="")
+            again = again._replace(failures=at.failures + 1, kept=())
+            self._move(again, retry_in=backoff(at.failures, LONG_BACKOFF))
         else:
-            source = registry.product_source(label, self.shop.config)
-            last = self._shop_page(source, after) if source else ""
-            following = self._label_after(label)
-            if last:
-                self._move((SHOP, label, last))
-            else:
-                self._move((SHOP, following, "") if following else (MIRROR, "", ""))
-        return bool(self.cursor)
+            self._move(following)
+        return self.has_more
 
-    # The shop's catalogue
+    # The walks: each looks at one page, and returns where the next one begins, None at the end
+
+    def _walk_shop(self, at: Position) -> Position | None:
+        source = registry.product_source(at.label, self.shop.config)
+        last = ""
+        try:
+            last = self._shop_page(source, at.after) if source else ""
+        except NOT_THE_SHOPS:
+            raise
+        except Exception as error:  # the shop's own code or query; the other feeds are scanned
+            reason = messages.text_of(format_error(error))
+            logger.warning("not_scanned feed=%s error=%s", at.label, reason)
+            at = at._replace(failed=at.failed or at.label)
+        if last:
+            return at._replace(after=last)
+        label = self._label_after(at.label)
+        return at._replace(walk=SHOP if label else MIRROR, label=label, after="")
+
+    def _walk_mirror(self, at: Position) -> Position | None:
+        if last := absent.mark_gone(self.shop, int(at.after or 0), PAGE):
+            return at._replace(after=str(last))
+        kept = tuple(absent.kept_labels(self.shop, at.present, forced=at.forced))
+        return at._replace(walk=ABSENT, after="", kept=kept)
+
+    def _walk_absent(self, at: Position) -> Position | None:
+        last = absent.take_out(self.shop, int(at.after or 0), PAGE, kept=at.kept)
+        return at._replace(after=str(last)) if last else None
 
     def _shop_page(self, source: ProductSource[Any], after: str) -> str:
         """Compare products after that key; return the page's last key, "" at the end."""
-        try:
-            queryset = source.after_cursor(source.live_queryset(), after)
-        except Exception as error:  # its own get_queryset(); the other feeds are scanned
-            logger.warning("not_scanned feed=%s error=%s", source.label, format_error(error))
-            self.failed = self.failed or source.label
-            return ""
         folds = FoldLock.objects.folds(self.shop) if self.lease_seconds else 0
+        queryset = source.after_cursor(source.live_queryset(), after)
         pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
             return ""
         self.seen += len(pks)
         page = compare(self.shop, source, list(map(str, pks)), hands_over=bool(self.lease_seconds))
-        self._write(source.label, page, folds)
+        self._write(source, page, folds)
         return source.encode_cursor(pks[-1])
 
-    def _write(self, label: str, page: Comparison, folds: int) -> None:
+    def _write(self, source: ProductSource[Any], page: Comparison, folds: int) -> None:
         """Make due what differs; what was folded since the page was read is looked at anew."""
+        SyncedProduct.objects.of(self.shop).mark_absent(page.absent)
         if not page.differing and not page.claimable:
             return
         claimed: list[SyncedProduct] = []
-        differing = page.differing
+        differing: Sequence[str] = page.differing
         with transaction.atomic(ShopState.objects.db):
             FoldLock.objects.hold(self.shop)
             if page.claimable and FoldLock.objects.folds(self.shop) == folds + 1:
-                claimed, left = self._claim(label, page)
-                differing = differing + left
+                claimed, left = self._claim(source.label, page)
+                differing = [*differing, *left]
             else:
                 differing = [*differing, *page.claimable]
             if differing:
-                assign(self.shop, label, differing, Lane.BACKFILL)
+                assign(self.shop, source, differing, Lane.BACKFILL)
         self.handed.extend((row, page.claimable[row.object_pk]) for row in claimed)
 
     def _claim(self, label: str, page: Comparison) -> tuple[list[SyncedProduct], list[str]]:
@@ -150,32 +218,6 @@ class Scan:
         taken = {row.object_pk for row in claimed}
         return claimed, [pk for pk in page.claimable if pk not in taken]
 
-    # The mirror
-
-    def _mirror_page(self, after: int) -> str:
-        """Take out rows after that id whose object is gone; return the page's last id."""
-        owned = SyncedProduct.objects.of(self.shop).filter(pk__gt=after).exclude(model="")
-        rows = list(owned.order_by("pk").values_list("pk", "model", "object_pk")[:PAGE])
-        for label in dict.fromkeys(model for _, model, _ in rows):
-            pks = {object_pk for _, model, object_pk in rows if model == label}
-            gone = sorted(pks - self._alive(label, pks))
-            if gone:
-                with transaction.atomic(ShopState.objects.db):
-                    FoldLock.objects.hold(self.shop)
-                    assign(self.shop, label, gone, Lane.BACKFILL)
-        return str(rows[-1][0]) if rows else ""
-
-    def _alive(self, label: str, texts: set[str]) -> set[str]:
-        source = registry.product_source(label, self.shop.config)
-        if source is None:
-            return set()
-        try:
-            live = source.live_queryset()
-        except Exception:  # what cannot be looked for is not taken for gone
-            return texts
-        found = live.filter(pk__in=list(source.pks(texts).values()))
-        return set(map(str, found.values_list("pk", flat=True)))
-
     # The cursor
 
     def _label_after(self, label: str) -> str:
@@ -183,11 +225,14 @@ class Scan:
         labels = [source.label for source in registry.products(self.shop.config)]
         return min((other for other in labels if other > label), default="")
 
-    def _move(self, cursor: Cursor | None) -> None:
+    def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""
-        old, new = self.cursor, json.dumps(cursor, ensure_ascii=False) if cursor else ""
-        scans = ShopState.objects
-        moved = scans.move_scan(self.shop.pk, old, new) if new else scans.end_scan(self.shop.pk, old)
+        scans, old = ShopState.objects, self.shop.scan_cursor
+        new = "" if position is None else str(position)
+        if position is None:
+            moved = scans.end_scan(self.shop.pk, old)
+        else:
+            moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew
         if moved:
             self.shop.scan_cursor = new

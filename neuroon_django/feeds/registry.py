@@ -126,6 +126,24 @@ class Registry:
             if issubclass(concrete, source.model._meta.concrete_model or source.model):
                 yield source
 
+    def product_labels(self, shop: ShopConfig | None = None) -> list[str]:
+        """Return the labels of the models that have a product feed here."""
+        return [source.label for source in self.products(shop)]
+
+    def order_labels(self, shop: ShopConfig | None = None) -> list[str]:
+        """Return the labels of the models that have an order feed here."""
+        return [source.label for source in self.orders(shop)]
+
+    def product_topics(self, shop: ShopConfig | None = None) -> set[str]:
+        """Return the labels of changes that concern products, directly or along a relation."""
+        sources = self.products(shop)
+        targets = {path.target._meta.label_lower for source in sources for path in source.paths}
+        return targets | {source.topic for source in sources}
+
+    def order_topics(self, shop: ShopConfig | None = None) -> set[str]:
+        """Return the labels of changes that concern orders."""
+        return {source.topic for source in self.orders(shop)}
+
     def dependents(
         self, label: str, shop: ShopConfig | None = None
     ) -> list[tuple[ProductSource[Any], Path]]:

@@ -7,7 +7,7 @@ before it gives any out, so renames, swaps and chains of renames end right in on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -43,12 +43,14 @@ class Assignment:
 
     `names` maps the primary key (as text) of every object that exists for Neuroon to its external
     id: "" where it has none that can be used, None where that cannot be said now. `gone` are those
-    that do not exist for Neuroon.
+    that do not exist for Neuroon. `known` are the models that have a feed in this process: an id whose
+    owner is of another model is given to who claims it, as when a feed moved to a proxy.
     """
 
     model: str
     names: dict[str, str | None] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    known: Collection[str] = ()
 
     def keys(self) -> dict[str, str]:
         """Return the key of the row that each object should own, by its primary key."""
@@ -118,7 +120,8 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         lane: Lane,
     ) -> list[Name]:
         """Give each object its row: kept, revived, made, or a placeholder where the id is taken."""
-        owners: dict[str, Name] = {k: (r.model, r.object_pk) for k, r in rows.items() if r.model}
+        known = {assignment.model, *assignment.known}
+        owners = {k: (r.model, r.object_pk) for k, r in rows.items() if r.model in known}
         kept: list[SyncedProduct] = []
         revived: list[SyncedProduct] = []
         fresh: list[tuple[str, str, str]] = []
@@ -132,7 +135,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
                 claimed.append(owner)
             elif row is None:
                 fresh.append((key, external_id, pk))
-            elif row.model:
+            elif row.model in known:
                 kept.append(row)
             else:
                 row.object_pk = pk

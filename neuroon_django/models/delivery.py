@@ -94,6 +94,10 @@ class DeliveryQuerySet(QuerySet[R]):
     def of(self, shop: ShopState) -> Self:
         return self.filter(shop=shop)
 
+    def of_labels(self, labels: Iterable[str]) -> Self:
+        """Return rows of these models, and rows without an object; others know the rest."""
+        return self.filter(model__in=["", *labels])
+
     def due(self) -> Self:
         """Rows that a worker may claim now."""
         return self.filter(due_at__lte=DbNow())
@@ -138,9 +142,9 @@ class DeliveryQuerySet(QuerySet[R]):
         self.filter(lane=lane, lease=lease).update(due_at=from_now(seconds))
 
     def begin_sending(self, rows: Sequence[R], seconds: float) -> list[R]:
-        """Mark rows as being sent, the last statement before the first byte leaves.
+        """Mark rows as being sent, just before the first byte leaves, and lease them for `seconds`.
 
-        Returns the rows that are still the caller's, leased anew for `seconds`.
+        Returns the rows that are still the caller's.
         """
         raise NotImplementedError
 
@@ -206,11 +210,7 @@ class DeliveryQuerySet(QuerySet[R]):
 
 
 def _batch_size(first: Iterable[tuple[int, int]], limit: int) -> int:
-    """Return how many rows to take: those that failed again and again go in smaller batches.
-
-    What names nobody, such as a 500 for one product in a hundred or a worker that dies of it, is so
-    narrowed down, and what failed less often does not wait for it.
-    """
+    """Return how many rows to take: those that fail again and again go in smaller batches."""
     taken, most = 0, limit
     for _pk, attempts in first:
         most = min(most, max(1, limit >> max(0, min(attempts - 2, 10))))

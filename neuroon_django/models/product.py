@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.assignment import AssignmentQuerySet, key_of
 from neuroon_django.models.delivery import Delivery, Lane, Outcomes, changed_once_more
-from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
@@ -135,6 +135,11 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         found = self.filter(due, id_conflict=False).order_by()
         return found.update(**deleting, **changed_once_more())
 
+    def disown(self) -> int:
+        """Take the objects of these rows away, and queue the deletes; for models without a feed."""
+        status = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
+        return self.order_by().update(model="", object_pk="", **status, **changed_once_more())
+
     def create_tombstones(self, shop: ShopState, listed: Mapping[str, str]) -> int:
         """Queue the deletes of what Neuroon shows and the shop does not have.
 
@@ -161,6 +166,20 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         ]
         return idle.update(**deleting, **changed_once_more()) + len(self.bulk_create(fresh))
 
+    def mark_absent(self, pks: Sequence[int]) -> None:
+        """Note that a scan did not find these rows' products in the shop."""
+        if pks:
+            self.filter(RawIn("pk", pks)).update(absent=True)
+
+    def clear_absent(self) -> None:
+        """Forget what a scan has marked."""
+        self.filter(absent=True).update(absent=False)
+
+    def count_by_model(self) -> dict[str, int]:
+        """Return how many rows of each model Neuroon has, but for those that are being deleted."""
+        there = self.filter(in_neuroon=True).exclude(model="").exclude(lane=Lane.DELETES)
+        return dict(there.order_by().values_list("model").annotate(n=Count("pk")))
+
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected row due, whatever was refused."""
         return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
@@ -186,6 +205,8 @@ class SyncedProduct(Delivery):
     # Its external id belongs to another object; it waits for that one to release it.
     id_conflict = models.BooleanField(default=False)
     remote_id = models.CharField(max_length=255, default="", blank=True)
+    # The scan under way, or the last one, did not find it in the shop.
+    absent = models.BooleanField(default=False)
     synced_at = models.DateTimeField(_("synced"), null=True, blank=True)
 
     objects = PrimaryManager.from_queryset(SyncedProductQuerySet)()

@@ -1,8 +1,9 @@
 """Which run is at work on an endpoint's rows: one of a kind in the whole system (law 9).
 
-run_token       the run at work, until `run_until` unless it is extended; it dies with its holder
+run_token       the run at work, or the one that handed over; another one begins with a new token
+run_until       until when it is at work unless it is extended: a run dies with its holder
 run_requested   somebody asked the run at work to look once more before it ends
-resume_at       a run out of time is gone on with then, and others leave it alone until then
+resume_at       a run out of time was handed over: until then only its message goes on with it
 retry_at        a message comes then to try what is blocked now
 """
 
@@ -19,32 +20,37 @@ if TYPE_CHECKING:
     from neuroon_django.models.endpoint import Endpoint  # noqa: F401 - named in a string
 
 IDLE = Q(run_until__isnull=True) | Q(run_until__lte=DbNow())
+NOT_HANDED_OVER = Q(resume_at=None) | Q(resume_at__lte=DbNow())
 
 
 class RunLeaseQuerySet(QuerySet["Endpoint"]):
     """How a run begins, goes on and ends; each method is one statement, or two."""
 
     @retry_on_deadlock
-    def begin_run(self, token: str, seconds: float, *, handed_over: bool = False) -> bool:
+    def begin_run(
+        self, token: str, seconds: float, *, resumes: str = "", takes_over: bool = False
+    ) -> bool:
         """Let one run at a time be at work; return whether it is the caller's now.
 
-        A run that is gone on with later (`resume_at`) is left to the message that goes on with it:
-        whatever else wakes a worker meanwhile finds nothing to do.
+        A run that was handed over is left to the message that carries its token, `resumes`: whatever
+        else wakes a worker meanwhile finds nothing to do, unless it `takes_over`.
         """
-        mine = IDLE if handed_over else IDLE & (Q(resume_at=None) | Q(resume_at__lte=DbNow()))
+        passes = NOT_HANDED_OVER | Q(run_token=resumes) if resumes else NOT_HANDED_OVER
+        free = IDLE if takes_over else IDLE & passes
         run = {"run_token": token, "run_until": from_now(seconds)}
-        return bool(self.filter(mine).update(**run, run_requested=False, resume_at=None))
+        return bool(self.filter(free).update(**run, run_requested=False, resume_at=None))
 
     @retry_on_deadlock
     def extend_run(self, token: str, seconds: float) -> bool:
         """Keep the run for so long from now; False where it belongs to another one already."""
-        return bool(self.filter(run_token=token).update(run_until=from_now(seconds)))
+        mine = self.filter(run_token=token, run_until__isnull=False)
+        return bool(mine.update(run_until=from_now(seconds)))
 
     @retry_on_deadlock
-    def leave_it(self) -> bool:
-        """Leave the work to the run that is at it, which is asked to look once more before it ends.
+    def request_another_look(self) -> bool:
+        """Ask the run at work to look once more before it ends.
 
-        Or to the message that goes on with it. Returns False where there is neither any more.
+        Returns False where no run is at work and none was handed over: the caller may begin one.
         """
         asked = self.filter(run_until__gt=DbNow()).update(run_requested=True)
         return bool(asked) or self.filter(resume_at__gt=DbNow()).exists()
@@ -58,11 +64,16 @@ class RunLeaseQuerySet(QuerySet["Endpoint"]):
         return not mine.update(run_requested=False)
 
     @retry_on_deadlock
-    def pause_run(self, token: str, seconds: float | None = None) -> None:
-        """End the run before its work is done; with seconds, a message goes on with it after them."""
-        resume_at = None if seconds is None else from_now(seconds)
+    def release_run(self, token: str) -> None:
+        """End the run whatever is left to do."""
         ended = {"run_token": "", "run_until": None, "run_requested": False}
-        self.filter(run_token=token).update(**ended, resume_at=resume_at)
+        self.filter(run_token=token).update(**ended)
+
+    @retry_on_deadlock
+    def hand_over_run(self, token: str, seconds: float) -> None:
+        """End the run, and leave its work for so long to the message that carries its token."""
+        ended = {"run_until": None, "run_requested": False}
+        self.filter(run_token=token).update(**ended, resume_at=from_now(seconds))
 
     @retry_on_deadlock
     def schedule_retry(self, seconds: float) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.endpoint import Endpoint, Group
-from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.api.messages import Route
@@ -71,17 +71,22 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
         self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scan_cursor="")
 
-    def request_scan(self, pk: int) -> None:
+    def request_scan(self, pk: int, cursor: str = "") -> None:
         """Make the next run scan, from the beginning, whatever was scanned before."""
-        self.filter(pk=pk).update(scanned_at=None, scan_cursor="")
+        self.filter(pk=pk).update(scanned_at=None, scan_cursor=cursor, scan_retry_at=None)
 
     def note_run(self, pk: int) -> None:
         """Note that a worker is here."""
         self.filter(pk=pk).update(run_at=DbNow())
 
-    def move_scan(self, pk: int, old: str, new: str) -> bool:
-        """Advance the scan's cursor; return False where another worker did so first."""
-        return bool(self.filter(pk=pk, scan_cursor=old).update(scan_cursor=new, run_at=DbNow()))
+    def move_scan(self, pk: int, old: str, new: str, *, retry_in: float | None = None) -> bool:
+        """Advance the scan's cursor; return False where another worker did so first.
+
+        With `retry_in` the scan goes on after so many seconds.
+        """
+        retry_at = None if retry_in is None else from_now(retry_in)
+        mine = self.filter(pk=pk, scan_cursor=old)
+        return bool(mine.update(scan_cursor=new, run_at=DbNow(), scan_retry_at=retry_at))
 
     def end_scan(self, pk: int, old: str) -> bool:
         """Note that the scan went through the whole catalogue."""
@@ -104,6 +109,8 @@ class ShopState(models.Model):
     run_at = models.DateTimeField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     scan_cursor = models.TextField(default="", blank=True)
+    scan_retry_at = models.DateTimeField(null=True, blank=True)
+    scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
     route = models.CharField(max_length=10, default="", blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
@@ -173,6 +180,7 @@ class ShopState(models.Model):
         return [self.endpoints[group] for group in Group.values if self.endpoints[group].reason]
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Read the row anew, and its endpoints when they are asked for."""
+        """Read the row anew; where that is the whole row, its endpoints too when they are asked for."""
         super().refresh_from_db(*args, **kwargs)
-        self._endpoints = None
+        if not kwargs.get("fields"):
+            self._endpoints = None

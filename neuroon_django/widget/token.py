@@ -129,7 +129,7 @@ def issue(shop: ShopState, seconds: float) -> Token | None:
             return kept
         return _ask(shop, time.monotonic() + seconds)
     finally:
-        endpoint.row.pause_run(turn)
+        endpoint.row.release_run(turn)
 
 
 def _ask(shop: ShopState, deadline: float) -> Token | None:

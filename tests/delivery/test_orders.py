@@ -552,17 +552,17 @@ def test_a_save_while_the_report_is_on_the_wire_sends_it_no_second_time(neuroon,
 
 def test_law_09_orders_out_of_time_are_gone_on_with_once(neuroon, settings, monkeypatch):
     """To one message at a time: were every run to send its own, a backlog would fill the queue."""
-    handed: list[object] = []
+    handed: list[tuple[str, dict]] = []
     monkeypatch.setattr(tasks, "BUDGET", -1.0)
     monkeypatch.setattr(tasks, "send_task", lambda *args, **k: handed.append((*args, k)))
     place(status="paid")
     tasks.flush_conversions()
-    message = ("flush_conversions", {"countdown": 0.0, "kwargs": {"handed_over": True}})
-    assert (handed, neuroon.requests) == ([message], [])
+    [(name, options)] = handed
+    assert (name, options["countdown"], neuroon.requests) == ("flush_conversions", 0.0, [])
     tasks.flush_conversions()  # whatever else wakes a worker leaves it to that message
-    assert handed == [message]
-    tasks.flush_conversions(handed_over=True)
-    assert handed == [message] * 2
+    assert len(handed) == 1
+    tasks.flush_conversions(**options["kwargs"])
+    assert len(handed) == 2
 
 
 def test_law_17_switched_off_and_without_a_key_nothing_is_sent(neuroon, settings):

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import tasks
-from neuroon_django.delivery.run_lease import RunLease
+from neuroon_django.delivery.lease import RunLease
 from neuroon_django.models import Conversion, Endpoint, Group, ShopState, SyncedProduct
 from tests.factories import current_shop, make_product, pay, place
 from tests.shop.models import Product
@@ -26,20 +26,19 @@ FRAMING = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")  # of transactions, no sta
 
 
 @pytest.fixture
-def sent_tasks(monkeypatch, celery) -> list[tuple[str, float]]:
-    """The messages that go on with runs: task and countdown."""
-    messages: list[tuple[str, float]] = []
+def sent_tasks(monkeypatch, celery) -> list[tuple[str, float, dict[str, str]]]:
+    """The messages that go on with runs: task, countdown and arguments."""
+    messages: list[tuple[str, float, dict[str, str]]] = []
 
-    def keep(name: str, *, countdown: float, kwargs: dict[str, bool]) -> None:
-        assert kwargs == {"handed_over": True}
-        messages.append((name, countdown))
+    def keep(name: str, *, countdown: float = 0.0, kwargs: dict[str, str]) -> None:
+        messages.append((name, countdown, kwargs))
 
     monkeypatch.setattr(tasks, "send_task", keep)
     return messages
 
 
-def lease(*, handed_over: bool = False) -> RunLease:
-    return RunLease(current_shop().endpoint(Group.PRODUCTS), handed_over=handed_over)
+def lease(*, resumes: str = "") -> RunLease:
+    return RunLease(current_shop().endpoint(Group.PRODUCTS), resumes=resumes)
 
 
 def lease_ends() -> None:
@@ -118,13 +117,57 @@ def test_law_09_a_run_out_of_time_leaves_the_work_to_one_message(neuroon, monkey
     make_product("A")
     monkeypatch.setattr(tasks, "BUDGET", 0.0)
     tasks.flush_products()
-    assert sent_tasks == [("flush_products", 0.0)]
+    [(name, countdown, arguments)] = sent_tasks
+    assert (name, countdown, arguments["shop"]) == ("flush_products", 0.0, "default")
     monkeypatch.setattr(tasks, "BUDGET", 4.0)
     tasks.flush_products()
+    tasks.flush_products(shop="default", run="the token of another run")
     assert neuroon.requests == []
-    tasks.flush_products(handed_over=True)
+    tasks.flush_products(**arguments)
     assert neuroon.products.keys() == {"A"}
     assert len(sent_tasks) == 1
+
+
+def test_law_09_two_chains_of_messages_become_one(neuroon, monkeypatch, sent_tasks):
+    """A message that comes late finds its work handed on by another one, and asks for nothing."""
+    make_product("A")
+    monkeypatch.setattr(tasks, "BUDGET", 0.0)
+    tasks.flush_products()
+    _, _, first = sent_tasks[0]
+    tasks.flush_products(**first)
+    _, _, second = sent_tasks[1]
+    assert first["run"] != second["run"]
+    tasks.flush_products(**first)
+    assert len(sent_tasks) == 2
+    monkeypatch.setattr(tasks, "BUDGET", 4.0)
+    tasks.flush_products(**first)
+    assert neuroon.requests == []
+    tasks.flush_products(**second)
+    assert neuroon.products.keys() == {"A"}
+
+
+def test_law_09_a_message_for_a_shop_that_is_none_is_ignored(neuroon, sent_tasks):
+    make_product("A")
+    tasks.flush_products(shop="renamed")
+    assert (neuroon.requests, sent_tasks) == ([], [])
+
+
+def test_law_09_what_is_asked_for_beside_a_block_is_not_left_to_beat(neuroon, flush):
+    """Deletes are blocked and the run ends: a product that was saved meanwhile is sent by it."""
+    make_product("A")
+    flush(foreground=False)
+    gone = make_product("B")
+    flush(foreground=False)
+    gone.delete()
+    neuroon.fault("status", status=503, endpoint="delete")
+    with neuroon.held("delete") as hold:
+        worker = elsewhere(lambda: flush(foreground=False))
+        hold.wait()
+        make_product("C")
+        assert flush(foreground=False).requests == 0
+        hold.release()
+        worker.join()
+    assert neuroon.products.keys() == {"A", "B", "C"}
 
 
 def test_law_09_a_lost_hand_over_is_found_by_the_next_wake_up(neuroon, monkeypatch, sent_tasks):
@@ -141,7 +184,7 @@ def test_law_09_what_another_run_has_is_left_to_it_by_the_message_too(neuroon, f
     make_product("A")
     holder = lease()
     assert holder.begin()
-    assert not lease(handed_over=True).begin()
+    assert not lease(resumes=holder.token).begin()
     assert Endpoint.objects.get(group=Group.PRODUCTS).run_requested
     assert not holder.end()
     assert holder.end()

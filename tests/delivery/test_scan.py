@@ -7,15 +7,16 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import mark_changed, muted
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery import Scan, fold_all, product_run
+from neuroon_django.delivery import Scan, fold_all, product_run, products_wait
 from neuroon_django.delivery import scan as scanning
 from neuroon_django.delivery.scan import RUN_GAP
+from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Endpoint, Lane, ShopState, SyncedProduct
 from tests.factories import another_shop, current_shop
 from tests.feeds_in_use import item_feed
@@ -132,7 +133,7 @@ def test_an_interrupted_scan_goes_on_where_it_stopped(neuroon, use_items, monkey
     assert scan.step()
     assert scan.step()
     cursor = json.loads(current_shop().scan_cursor)
-    assert cursor == ["shop", "shop.item", str(Item.objects.order_by("pk")[13].pk)]
+    assert cursor[:3] == ["shop", "shop.item", str(Item.objects.order_by("pk")[13].pk)]
 
     class Killed(BaseException):
         pass
@@ -187,7 +188,7 @@ def test_law_05_a_fold_at_one_address_makes_the_other_scan(neuroon, use_items):
     third = another_shop("third", "https://third")
     mark_changed(Item.objects.all()[:1])
     fold_all(third)
-    assert Scan.due(another_shop("other", "https://other")).cursor != ""
+    assert Scan.due(another_shop("other", "https://other")).position.walk == "shop"
     assert current_shop().scan_cursor == ""
     assert current_shop().scanned_at is None
 
@@ -270,17 +271,180 @@ def test_keys_that_changed_their_kind_are_gone(neuroon, flush, rescan, use_feeds
     assert SyncedProduct.objects.get().object_pk == str(Gadget.objects.get().pk)
 
 
-def test_products_of_a_feed_that_was_taken_away_leave(neuroon, flush, rescan, use_feeds):
-    use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
-    Gadget.objects.create(code="G")
-    Voucher.objects.create(key="V", title="t")
+def test_law_07_a_process_that_does_not_know_a_feed_leaves_its_products_alone(
+    neuroon, flush, rescan, use_feeds
+):
+    """Two versions of a project on one database: what the older one does not know is not gone."""
+    old = [(Gadget, item_feed(name="code"))]
+    new = [*old, (Voucher, item_feed(external_id="key"))]
+    use_feeds(*new)
+    gadget, voucher = Gadget.objects.create(code="G"), Voucher.objects.create(key="V", title="t")
     flush()
-    use_feeds((Gadget, item_feed(name="code")))
+    voucher.title = "new"
+    voucher.save()
+    gone = Voucher.objects.create(key="W", title="t")
+    flush()
+    gone.delete()
+    use_feeds(*old)
+    gadget.save()
     rescan()
-    assert set(neuroon.products) == {"G"}
+    assert not products_wait(current_shop())
+    assert neuroon.products.keys() >= {"G", "V"}
     use_feeds()
     rescan()
-    assert set(neuroon.products) == {"G"}
+    assert neuroon.products.keys() >= {"G", "V"}
+    use_feeds(*new)
+    flush()
+    assert neuroon.products.keys() == {"G", "V"}
+
+
+def test_law_07_what_an_older_process_has_folded_is_sent_by_the_newer_one(neuroon, flush, use_feeds):
+    """A row that is due and whose feed is unknown here is neither claimed nor waited for."""
+    use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
+    Voucher.objects.create(key="V", title="t")
+    fold_all(current_shop())
+    Voucher.objects.create(key="W", title="t")
+    feeds = dict(registry.feeds)
+    use_feeds((Gadget, item_feed(name="code")))
+    assert not products_wait(current_shop())
+    assert flush().requests == 0
+    use_feeds(*feeds.values())
+    flush()
+    assert neuroon.products.keys() == {"V", "W"}
+
+
+@pytest.fixture
+def errors(caplog):
+    """The messages of the ERROR lines so far."""
+
+    def read() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("there", "gone", "goes"),
+    [
+        (1, 1, False),
+        (2, 1, True),
+        (20, 20, False),
+        (30, 20, True),
+        (40, 20, True),
+        (41, 20, True),
+        (42, 21, True),
+        (41, 21, False),
+        (60, 59, False),
+    ],
+)
+@pytest.mark.parametrize("how", ["deleted", "filtered", "unlisted"])
+def test_law_07_a_scan_takes_out_everything_only_when_forced(
+    neuroon, flush, use_items, errors, how, there, gone, goes
+):
+    """However it disappears: rows that are gone, a narrower queryset, or nothing that is listed."""
+
+    def narrow(feed: object) -> QuerySet[Item]:
+        return Item.objects.exclude(title="off") if how == "filtered" else Item.objects.all()
+
+    def is_listed(feed: object, item: Item) -> bool:
+        return how != "unlisted" or item.title != "off"
+
+    use_items(get_queryset=narrow, is_listed=is_listed)
+    items = fill(there)
+    flush()
+    leaving = Item.objects.filter(pk__in=[item.pk for item in items[:gone]])
+    left = {item.code for item in items[gone:]}
+    if how == "deleted":
+        leaving._raw_delete("default")
+    else:
+        leaving.update(title="off")
+    with muted():  # a new product does not wait for the decision
+        Item.objects.create(code="NEW", title="t")
+    scan(flush)
+    every = {item.code for item in items}
+    assert set(neuroon.products) == ({"NEW"} | (left if goes else every))
+    told = current_shop().scan_warning
+    assert bool(told) == (not goes) == bool(errors())
+    assert goes or f"{gone} of {there} products of shop.item" in told
+    if not goes and gone > 20:
+        scan(flush)
+        assert len(errors()) == 1  # told once
+    scan(flush, forced=True)
+    assert set(neuroon.products) == {"NEW"} | left
+    assert current_shop().scan_warning == ""
+
+
+def scan(flush, **options: bool) -> None:
+    """Scan the whole catalogue as `neuroon_sync --scan` does, then send."""
+    shop = current_shop()
+    with Client(**shop.config.client_options()) as client:
+        started = Scan.due(shop, asked=True, foreground=True, **options)
+        product_run(shop, client, scan=started, foreground=True).run()
+
+
+def test_law_07_a_table_that_is_filled_again_during_the_scan(neuroon, flush, use_items):
+    use_items()
+    fill(60)
+    flush()
+    neuroon.clear()
+    Item.objects.all()._raw_delete("default")
+    scan(flush)
+    fill(60)
+    scan(flush)
+    assert len(neuroon.products) == 60
+    assert neuroon.requests == []
+    assert current_shop().scan_warning == ""
+
+
+def test_law_07_an_empty_feed_takes_nothing_of_another_one(neuroon, flush, use_feeds):
+    use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
+    Gadget.objects.bulk_create(Gadget(code=f"G{n}") for n in range(30))
+    Voucher.objects.bulk_create(Voucher(key=f"V{n}", title="t") for n in range(30))
+    flush()
+    Voucher.objects.all()._raw_delete("default")
+    Gadget.objects.filter(code="G1")._raw_delete("default")
+    scan(flush)
+    assert len(neuroon.products) == 59
+    assert "G1" not in neuroon.products
+
+
+class Unreadable(QuerySet):
+    """A queryset of the shop's own that fails when it is read."""
+
+    def __iter__(self):
+        raise ConnectionError("the pim is down")
+
+
+@pytest.mark.parametrize("where", ["queryset", "rows"])
+def test_law_07_a_feed_that_cannot_be_read_is_tried_later_and_later(neuroon, flush, use_feeds, where):
+    """Its products stay, the others go their way, and no task scans again at once."""
+    broken = [False]
+
+    def get_queryset(feed: object) -> QuerySet[Gadget]:
+        if broken[0] and where == "queryset":
+            raise ConnectionError("the pim is down")
+        return (Unreadable if broken[0] else QuerySet)(Gadget)
+
+    use_feeds(
+        (Gadget, item_feed(name="code", get_queryset=get_queryset)),
+        (Voucher, item_feed(external_id="key")),
+    )
+    Gadget.objects.bulk_create(Gadget(code=f"G{n}") for n in range(3))
+    Voucher.objects.bulk_create(Voucher(key=f"V{n}", title="t") for n in range(3))
+    flush()
+    broken[0] = True
+    Voucher.objects.filter(key="V1").update(title="new")
+    Voucher.objects.filter(key="V2")._raw_delete("default")
+    scan(flush)
+    assert neuroon.products.keys() == {"G0", "G1", "G2", "V0", "V1"}
+    assert neuroon.products["V1"]["name"] == "new"
+    shop = current_shop()
+    assert shop.scanned_at is None
+    assert Scan.due(shop) is None
+    broken[0] = False
+    ShopState.objects.update(scan_retry_at=F("scan_retry_at") - timedelta(minutes=2))
+    flush(foreground=False)
+    assert current_shop().scanned_at is not None
 
 
 def test_a_page_costs_a_constant_number_of_statements(neuroon, flush, use_items, monkeypatch):

@@ -15,8 +15,9 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
+from tests.feeds_in_use import item_feed
 from tests.operators.test_command_sync import make_product, neuroon_sync, summary
-from tests.shop.models import Product
+from tests.shop.models import Product, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +37,7 @@ def table(**counts: int) -> str:
         "same": "Identical           ",
         "under_way": "Queued or rejected  ",
         "strays": "Only at Neuroon     ",
+        "orphans": "Without a feed      ",
         "lost": "Missing at Neuroon  ",
         "different": "Different           ",
     }
@@ -150,6 +152,25 @@ def test_nothing_is_deleted_before_the_catalogue_was_sent(neuroon):
     _out, failed = neuroon_reconcile("--fix")
     assert "the catalogue was never sent from here" in str(failed)
     assert {"X-1", "X-2", "X-3"} <= neuroon.products.keys()
+
+
+def test_law_07_what_has_no_feed_here_goes_on_demand(twelve, use_feeds):
+    """No scan takes it out: another version of the project may know it."""
+    feeds = dict(registry.feeds)
+    use_feeds(*feeds.values(), (Voucher, item_feed(external_id="key")))
+    Voucher.objects.create(key="V", title="t")
+    neuroon_sync()
+    use_feeds(*feeds.values())
+    neuroon_sync("--scan")
+    out, error = neuroon_reconcile()
+    assert out.startswith(table(listed=13, same=12, orphans=1))
+    assert "Without a feed: V" in out
+    assert "neuroon_reconcile --fix" in str(error)
+    assert "V" in twelve.products
+    _, error = neuroon_reconcile("--fix")
+    assert error is None
+    assert len(twelve.products) == 12
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
 
 
 def test_law_07_what_the_shop_has_is_no_stray(twelve):

@@ -47,7 +47,7 @@ class Command(SendingCommand):
             if not options["fix"]:
                 message = "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix"
                 raise CommandError(message, returncode=FAILED)
-            guarded = comparison.only_remote and not options["force"]
+            guarded = comparison.to_delete and not options["force"]
             refusal = reconciliation.delete_refusal() if guarded else ""
             reconciliation.repair(delete=not refusal)
             self.send(shop, client)
@@ -71,6 +71,7 @@ class Command(SendingCommand):
         """Print the counts, and so many differences of each kind."""
         kinds = [
             ("Only at Neuroon", list(comparison.only_remote)),
+            ("Without a feed", list(comparison.without_feed.values())),
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),
         ]

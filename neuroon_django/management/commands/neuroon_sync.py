@@ -33,6 +33,11 @@ class Command(SendingCommand):
         either.add_argument(
             "--remove-all", action="store_true", help="Remove every product from Neuroon; asks first."
         )
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="With --scan: take out what is gone even where most of the catalogue seems to be.",
+        )
         self.add_no_input(parser)
 
     def work(self, **options: Any) -> None:
@@ -55,7 +60,8 @@ class Command(SendingCommand):
         if options["full"]:
             forget_sent(shop)
         with self.client(shop) as client:
-            self.send(shop, client, Scan.due(shop, asked=options["scan"]))
+            asked = {"asked": options["scan"], "forced": options["force"], "foreground": True}
+            self.send(shop, client, Scan.due(shop, **asked))
 
     def print_plan(self, shop: ShopState, options: dict[str, Any]) -> None:
         """Print each product and order that a run would send, delete or reject, and how many."""

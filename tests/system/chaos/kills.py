@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from neuroon_django.api import Client
-from neuroon_django.delivery.run_lease import RunLease
+from neuroon_django.delivery.lease import RunLease
 from neuroon_django.models.assignment import AssignmentQuerySet
 from neuroon_django.models.change import ChangeQuerySet
 from neuroon_django.models.conversion import ConversionQuerySet
@@ -36,7 +36,14 @@ POINTS = {
         "half_open",
         "resume",
     ),
-    RunLeaseQuerySet: ("begin_run", "end_run", "extend_run", "leave_it", "pause_run"),
+    RunLeaseQuerySet: (
+        "begin_run",
+        "end_run",
+        "extend_run",
+        "hand_over_run",
+        "release_run",
+        "request_another_look",
+    ),
     FoldLockQuerySet: ("hold",),
     ShopStateQuerySet: ("set",),
     SyncedProductQuerySet: ("delete_confirmed",),

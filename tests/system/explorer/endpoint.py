@@ -44,6 +44,7 @@ class Endpoint(NamedTuple):
     lease: int = FREE
     ended: bool = False  # its time is over
     run_requested: bool = False
+    handed_over: int = FREE  # the lease of the run that ran out of time
     resume_at: str = ""
 
     def __str__(self) -> str:
@@ -74,7 +75,7 @@ class State(NamedTuple):
     due: bool = False  # rows of the mirror
     flagged: bool = False  # the publisher will publish a wake-up
     wake_ups: int = 0
-    hand_overs: int = 0
+    hand_overs: tuple[int, ...] = ()  # each names the lease of the run that it goes on with
 
     def of_worker(self, n: int, worker: Worker) -> State:
         """Return the state with that worker."""

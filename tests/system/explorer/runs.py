@@ -43,12 +43,13 @@ class Runs:
         yield State((IDLE,) * self.bounds.workers)
 
     def canonical(self, state: State) -> State:
-        """Return the state with the present lease as 1, and workers in order."""
-        lease = state.endpoint.lease
-        names = {FREE: FREE, lease: min(lease, 1)}
+        """Return the state with the present lease, or the one handed over, as 1; all in order."""
+        lease, handed_over = state.endpoint.lease, state.endpoint.handed_over
+        names = {lease or handed_over: 1, FREE: FREE}
         workers = (w._replace(lease=names.get(w.lease, LOST)) for w in state.workers)
-        state = state._replace(workers=tuple(sorted(workers)))
-        return state.of_endpoint(lease=min(lease, 1))
+        messages = (names.get(message, LOST) for message in state.hand_overs)
+        state = state._replace(workers=tuple(sorted(workers)), hand_overs=tuple(sorted(messages)))
+        return state.of_endpoint(lease=names[lease], handed_over=names[handed_over])
 
     def broken(self, state: State) -> str:
         """Return the name of an invariant that this state breaks, "" where it breaks none."""
@@ -98,16 +99,18 @@ class Runs:
         if state.wake_ups:
             after = state._replace(wake_ups=state.wake_ups - 1)
             yield f"a wake-up reaches worker {n + 1}", self._acquire(after, n), True
-        if state.hand_overs:
-            passes = self.guards.hand_over_passes_resume_at
-            after = state._replace(hand_overs=state.hand_overs - 1)
-            yield f"a hand-over reaches worker {n + 1}", self._acquire(after, n, passes), True
+        for message in sorted(set(state.hand_overs)):
+            rest = list(state.hand_overs)
+            rest.remove(message)
+            after = self._acquire(state._replace(hand_overs=tuple(rest)), n, resumes=message)
+            yield f"a hand-over reaches worker {n + 1}", after, True
         if self.bounds.faults:
             yield f"beat wakes worker {n + 1}", self._acquire(state, n), True
 
-    def _acquire(self, state: State, n: int, passes: bool = False) -> State:
+    def _acquire(self, state: State, n: int, resumes: int = FREE) -> State:
         """Take the run lease, or ask its holder to look again; in one statement."""
         endpoint = state.endpoint
+        passes = self.guards.hand_over_passes_resume_at and resumes == endpoint.handed_over != FREE
         if endpoint.resume_at == FUTURE and not passes:
             return state
         held = endpoint.lease != FREE and not endpoint.ended
@@ -115,7 +118,8 @@ class Runs:
             if self.guards.acquire_and_request_are_one_statement:
                 return state.of_endpoint(run_requested=True)
             return state.of_worker(n, Worker("requesting"))
-        lease = 1 + max(endpoint.lease, *(worker.lease for worker in state.workers))
+        known = [endpoint.lease, endpoint.handed_over, *state.hand_overs]
+        lease = 1 + max(*known, *(worker.lease for worker in state.workers))
         kept = "" if self.guards.acquire_clears_resume_at else endpoint.resume_at
         after = state._replace(endpoint=Endpoint(lease, resume_at=kept))
         return after.of_worker(n, Worker("running", lease))
@@ -133,15 +137,16 @@ class Runs:
         else:
             empty = worker._replace(does="empty")
             yield f"worker {n + 1} finds nothing left", state.of_worker(n, empty), True
-        after = state.of_worker(n, Worker("leaving"))
+        after = state.of_worker(n, worker._replace(does="leaving"))
         if self._may_release(state, worker):
-            after = after.of_endpoint(lease=FREE, ended=False, resume_at=FUTURE)
+            token = worker.lease
+            after = after.of_endpoint(lease=FREE, ended=False, handed_over=token, resume_at=FUTURE)
         yield f"worker {n + 1} has spent its budget and releases", after, False
 
     def _leaving(self, state: State, n: int, worker: Worker) -> Steps:
-        after, room = state.of_worker(n, IDLE), state.hand_overs < MESSAGES
+        after, room = state.of_worker(n, IDLE), len(state.hand_overs) < MESSAGES
         if room or not self.bounds.faults:
-            published = after._replace(hand_overs=state.hand_overs + 1)
+            published = after._replace(hand_overs=(*state.hand_overs, worker.lease))
             yield f"worker {n + 1} publishes a hand-over", published, True
         if self.bounds.faults:
             yield f"the hand-over of worker {n + 1} is lost", after, not room

@@ -20,9 +20,9 @@ class RunLease:
     Rows have leases of their own: two runs at once would be impolite, not wrong.
     """
 
-    def __init__(self, endpoint: Endpoint, *, handed_over: bool = False) -> None:
+    def __init__(self, endpoint: Endpoint, *, resumes: str = "") -> None:
         self.endpoint = endpoint
-        self.handed_over = handed_over
+        self.resumes = resumes
         self.token = uuid4().hex
         self.seconds = 2 * endpoint.shop.config.TIMEOUT
         self.extended_at = 0.0
@@ -34,12 +34,13 @@ class RunLease:
 
         With `wait_until`, a monotonic second, the run at work is waited for instead.
         """
-        waits = wait_until > 0
-        while not self._try(handed_over=self.handed_over or waits):
-            if time.monotonic() < wait_until:
+        takes_over = wait_until > 0
+        while not self._try(takes_over=takes_over):
+            if time.monotonic() >= wait_until:
+                if self.endpoint.row.request_another_look() or not self.endpoint.row.exists():
+                    return False
+            else:
                 self._wait()
-            elif self.endpoint.row.leave_it():
-                return False
         return True
 
     def _wait(self) -> None:
@@ -48,9 +49,11 @@ class RunLease:
             self.has_waited = True
         time.sleep(POLL)
 
-    def _try(self, *, handed_over: bool) -> bool:
+    def _try(self, *, takes_over: bool) -> bool:
         row = self.endpoint.row
-        self.is_held = row.begin_run(self.token, self.seconds, handed_over=handed_over)
+        self.is_held = row.begin_run(
+            self.token, self.seconds, resumes=self.resumes, takes_over=takes_over
+        )
         self.extended_at = time.monotonic()
         return self.is_held
 
@@ -68,8 +71,13 @@ class RunLease:
         self.is_held = not ended
         return ended
 
-    def pause(self, seconds: float | None = None) -> None:
-        """End a run that has more to do; with seconds, a message goes on with it after them."""
+    def release(self) -> None:
+        """End the run whatever is left to do, if it is held."""
         if self.is_held:
-            self.endpoint.row.pause_run(self.token, seconds)
+            self.endpoint.row.release_run(self.token)
             self.is_held = False
+
+    def hand_over(self, seconds: float) -> None:
+        """End the run; for so long its work is left to a message that carries its token."""
+        self.endpoint.row.hand_over_run(self.token, seconds)
+        self.is_held = False

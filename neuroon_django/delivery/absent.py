@@ -1,0 +1,99 @@
+"""What a scan did not find in the shop: marked while it walks, and taken out when all of it is known.
+
+A walk has a brake (law 7): where everything that a feed has at Neuroon seems to be gone, or more than
+half of it and more than 20, nothing of it is taken out. A table that was truncated and is being filled
+again, or a filter with a mistake in it, must not empty the shop's search. The rows stay marked for the
+operator, who is told, until `neuroon_sync --scan --force` takes them out or a later scan finds them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import DatabaseError, transaction
+
+from neuroon_django.delivery.fold import assign
+from neuroon_django.feeds import ProductSource, registry
+from neuroon_django.feeds.source import NOT_THE_SHOPS
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct
+
+logger = logging.getLogger("neuroon_django")
+
+MAX_UNQUESTIONED = 20  # products of a feed that go without being counted against the rest
+
+
+def mark_gone(shop: ShopState, after: int, limit: int) -> int:
+    """Mark rows after that id whose object the shop has no more; return the page's last id, or 0.
+
+    Rows of a model that has no feed in this process are left to the process that knows it.
+    """
+    owned = SyncedProduct.objects.of(shop).filter(pk__gt=after).exclude(model="")
+    rows = list(owned.order_by("pk").values_list("pk", "model", "object_pk")[:limit])
+    gone: list[int] = []
+    for source in registry.products(shop.config):
+        own = {object_pk: pk for pk, model, object_pk in rows if model == source.label}
+        alive = _alive(source, set(own)) if own else set()
+        gone += [pk for object_pk, pk in own.items() if object_pk not in alive]
+    SyncedProduct.objects.of(shop).mark_absent(gone)
+    return int(rows[-1][0]) if rows else 0
+
+
+def kept_labels(shop: ShopState, present: Mapping[str, int], *, forced: bool) -> list[str]:
+    """Return the labels of which too much is absent to be believed, and tell so, once per cause.
+
+    `present` is how many products of each label Neuroon had when the scan began. With `forced`
+    everything is believed.
+    """
+    absent = SyncedProduct.objects.of(shop).filter(absent=True).count_by_model()
+    warnings: dict[str, str] = {}
+    for label, gone in absent.items():
+        before = present.get(label, 0)
+        if not forced and _is_too_much(gone, before):
+            seem = f"{gone:,} of {before:,} products of {label} seem to be gone"
+            warnings[label] = f"{seem}; none was taken out"
+    text = "; ".join(warnings.values())
+    if any(label not in shop.scan_warning for label in warnings):
+        logger.error("scan_kept shop=%s reason=%s", shop.config.alias, text)
+    if text != shop.scan_warning:
+        shop.scan_warning = text
+        ShopState.objects.set(shop.pk, scan_warning=text)
+    return list(warnings)
+
+
+def _is_too_much(gone: int, present: int) -> bool:
+    return gone >= present or (gone > MAX_UNQUESTIONED and 2 * gone > present)
+
+
+def take_out(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...]) -> int:
+    """Fold marked rows after that id as the shop has them now; return the page's last id, or 0."""
+    marked = SyncedProduct.objects.of(shop).filter(absent=True, pk__gt=after).exclude(model__in=kept)
+    rows = list(marked.order_by("pk").values_list("pk", "model", "object_pk")[:limit])
+    for label in dict.fromkeys(model for _, model, _ in rows):
+        source = registry.product_source(label, shop.config)
+        own = {pk: object_pk for pk, model, object_pk in rows if model == label}
+        with transaction.atomic(ShopState.objects.db):
+            FoldLock.objects.hold(shop)
+            SyncedProduct.objects.filter(pk__in=own).clear_absent()
+            if source is not None:
+                assign(shop, source, own.values(), Lane.BACKFILL)
+    return int(rows[-1][0]) if rows else 0
+
+
+def _alive(source: ProductSource[Any], texts: set[str]) -> set[str]:
+    """Return those of the primary keys, as text, that the shop has; what cannot be asked is there."""
+    try:
+        with transaction.atomic(source.db_alias):
+            found = source.live_queryset().filter(pk__in=list(source.pks(texts).values()))
+            return set(map(str, found.values_list("pk", flat=True)))
+    except NOT_THE_SHOPS:
+        raise
+    except DatabaseError:
+        if len(texts) == 1:
+            return texts
+        ordered = sorted(texts)
+        middle = len(ordered) // 2
+        return _alive(source, set(ordered[:middle])) | _alive(source, set(ordered[middle:]))
+    except Exception:
+        return texts
