@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -101,7 +102,8 @@ class Cascades:
             if cascade.is_pending and block in connection.atomic_blocks
         }
         if not live or _may_destroy(sql):
-            connection.execute_wrappers.remove(self)  # what follows makes statements itself
+            with suppress(ValueError):  # another has cleared the list
+                connection.execute_wrappers.remove(self)  # what follows makes statements itself
             self._record(connection, live)
         return execute(sql, params, many, context)
 
