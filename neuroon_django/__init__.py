@@ -28,14 +28,15 @@ __all__ = [
     "mark_changed",
     "muted",
     "register",
+    "tell_bulk_writes",
 ]
 
 
 def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
     """Record that something changed: a product, an order, or anything that products depend on.
 
-    Takes an object, several, or a queryset, which costs one statement whatever its size. It is for
-    writes that send no signal, such as `update()` and `bulk_create`.
+    Takes an object, several, or a queryset, which costs one statement whatever its size (on MariaDB
+    one to read the keys and one for each 500). It is for writes that send no signal, such as raw SQL.
     """
     from neuroon_django.recording import record
 
@@ -57,6 +58,21 @@ def muted() -> AbstractContextManager[None]:
     from neuroon_django.recording import record
 
     return record.muted()
+
+
+def tell_bulk_writes(model: type[Model] | str) -> None:
+    """Count `update()`, `bulk_create()` and `bulk_update()` of a model (or "app.Model") as saves.
+
+    It may be called anywhere, as often as one likes; a feed says the same with `bulk_writes`. Raises
+    `ConfigurationError` for what is no model.
+    """
+    from neuroon_django.feeds import registry
+
+    registry.add_bulk_writes(model)
+    if registry.closed:  # else the models are read at start-up
+        from neuroon_django.recording.bulk import bulk_writes
+
+        bulk_writes.refresh()
 
 
 def get_widget_token() -> str:

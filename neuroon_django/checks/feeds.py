@@ -14,6 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import CharField, Model, TextField
 from django.utils.connection import ConnectionDoesNotExist
 
+from neuroon_django.checks.bulk_writes import bulk_writes
 from neuroon_django.checks.names import (
     LISTS,
     error,
@@ -67,6 +68,7 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
         *_lookups(source, annotations),
         *_lists(source),
         *_dependencies(source),
+        *bulk_writes(source),
         *misspelt(source),
     ]
     yield from declared

@@ -24,13 +24,15 @@ class Feed(Generic[M]):
 
     An entry is a lookup (a string: attribute, callable, annotation, or a path over relations), a
     method, or a constant (`Value(…)`, or anything that is not a string). `depends_on` names relations
-    that methods read, `ignores` fields whose change alone does not count.
+    that methods read, `ignores` fields whose change alone does not count. `bulk_writes` names models
+    (or "app.Model") whose `update()`, `bulk_create()` and `bulk_update()` count as saves do.
     """
 
     model: type[M]
     shop: ShopConfig
     depends_on: ClassVar[list[str]] = []
     ignores: ClassVar[list[str]] = []
+    bulk_writes: ClassVar[list[type[Model] | str]] = []
 
     def get_queryset(self) -> QuerySet[M]:
         """Return the objects that exist for Neuroon: the default manager's unless overridden."""
@@ -66,7 +68,11 @@ class ProductFeed(Feed[M]):
 
 
 class OrderFeed(Feed[M]):
-    """What a paid order is for Neuroon (`API.md`, "Conversions")."""
+    """What a paid order is for Neuroon (`API.md`, "Conversions").
+
+    Of the relations in `depends_on`, those whose rows are one order's alone also say whose changes
+    count: rows that point to it, such as payments, and one-to-one relations.
+    """
 
     order_id: Any = "pk"
     order_value: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,12 +14,21 @@ def keys_of(model: type[Model], instance: Model, using: str) -> list[Any]:
 
     A parent's instance that is no such child has none.
     """
-    if isinstance(instance, model._meta.concrete_model or model):
-        return [getattr(instance, model._meta.pk.attname)]
-    if shares_key(model, type(instance)):
-        return [instance.pk]
-    column = type(instance)._meta.pk.attname  # which a child inherits
-    children = model._base_manager.using(using).filter(**{column: instance.pk})
+    return keys_of_all(model, [instance], using)
+
+
+def keys_of_all(model: type[Model], instances: Sequence[Model], using: str) -> list[Any]:
+    """Return the keys that objects of one class have in a model's table, by one query at most."""
+    if not instances:
+        return []
+    known = instances[0]._meta.model  # the type of a lazy object is another
+    if issubclass(known, model._meta.concrete_model or model):
+        return [getattr(instance, model._meta.pk.attname) for instance in instances]
+    pks = [instance.pk for instance in instances]
+    if shares_key(model, known):
+        return pks
+    column = known._meta.pk.attname  # which a child inherits
+    children = model._base_manager.using(using).filter(**{f"{column}__in": pks})
     return list(children.values_list("pk", flat=True))
 
 

@@ -8,7 +8,7 @@ query, before and after.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,33 +16,6 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
 Kind = Literal["forward", "many", "reverse", "generic"]
-
-
-@dataclass(frozen=True)
-class Reads:
-    """Which fields of a row are read: these, or all but these."""
-
-    names: frozenset[str] = frozenset()
-    all_but: bool = False
-
-    def __or__(self, other: Reads) -> Reads:
-        if self.all_but and other.all_but:
-            return Reads(self.names & other.names, True)
-        if self.all_but or other.all_but:
-            most, few = (self, other) if self.all_but else (other, self)
-            return Reads(most.names - few.names, True)
-        return Reads(self.names | other.names)
-
-    def __sub__(self, ignored: frozenset[str]) -> Reads:
-        names = self.names | ignored if self.all_but else self.names - ignored
-        return Reads(names, self.all_but)
-
-    def any_of(self, fields: Collection[str]) -> bool:
-        """Whether a save of these fields is a change."""
-        return any((name in self.names) != self.all_but for name in fields)
-
-
-ANYTHING = Reads(all_but=True)
 
 
 @dataclass(frozen=True)
@@ -83,10 +56,9 @@ class Hop:
 
 @dataclass(frozen=True)
 class Path:
-    """A chain of hops from the feed's model, and what is read at its end."""
+    """A chain of hops from the feed's model."""
 
     hops: tuple[Hop, ...]
-    reads: Reads
 
     @property
     def query(self) -> str:
@@ -153,29 +125,6 @@ def is_column(model: type[Model], name: str) -> bool:
         return name == "pk"
 
 
-def is_stored(model: type[Model], name: str) -> bool:
-    """Whether saves write that column; one that the database works out depends on others."""
-    if not is_column(model, name):
-        return False
-    return name == "pk" or not getattr(model._meta.get_field(name), "generated", False)
-
-
-def hides_rows(model: type[Model]) -> bool:
-    """Whether the default manager leaves rows out, so that any column may decide whether one is."""
-    try:
-        return bool(model._default_manager.all().query.where)
-    except Exception:  # it needs more than there is at start-up
-        return True
-
-
-def _ordering(model: type[Model]) -> Reads:
-    """What decides in which order the rows of a relation are read."""
-    ordering = model._meta.ordering or ()
-    names = [entry.lstrip("-") if isinstance(entry, str) else "" for entry in ordering]
-    plain = all(is_stored(model, name) for name in names)
-    return Reads(spellings(model, *names)) if plain else ANYTHING
-
-
 def spellings(model: type[Model], *names: str) -> frozenset[str]:
     """Fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
     found = set(names)
@@ -204,36 +153,10 @@ def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], fro
     return found
 
 
-def paths(
-    model: type[Model],
-    lookups: list[str],
-    relations: list[str],
-    ignores: list[str],
-    chosen: Collection[str] = (),
-) -> list[Path]:
-    """Every relation that lookups and `depends_on` pass through, each once, shortest first.
-
-    A lookup reads one column at its end, and the column of the next hop on its way; a relation in
-    `depends_on` is read by the shop's methods, nobody knows what of it, nor what decides which rows
-    there are of a relation in `chosen`, or of one to many whose manager leaves some out.
-    """
-    found: dict[tuple[Hop, ...], Reads] = {}
+def paths(model: type[Model], lookups: list[str], relations: list[str]) -> list[Path]:
+    """Return every relation that lookups and `depends_on` pass through, each once, shortest first."""
+    found: dict[tuple[Hop, ...], None] = {}
     for text in [*lookups, *relations]:
-        hops, rest = walk(model, text)
-        for prefix, after in _prefixes(hops, rest):
-            end = prefix[-1].target
-            many = prefix[-1].to_many
-            some = "__".join(step.attr for step in prefix) in chosen or (many and hides_rows(end))
-            known = text in lookups and after and (is_stored(end, after) or hop(end, after))
-            reads = Reads(spellings(end, after)) if known and not some else ANYTHING
-            reads |= _ordering(end) if many else Reads()
-            found[prefix] = found.get(prefix, Reads()) | reads
-    without = ignored(model, ignores)
-    ordered = sorted(found.items(), key=lambda item: len(item[0]))
-    return [Path(hops, reads - without.get(hops, frozenset())) for hops, reads in ordered]
-
-
-def _prefixes(hops: tuple[Hop, ...], rest: list[str]) -> Iterator[tuple[tuple[Hop, ...], str]]:
-    for end in range(1, len(hops) + 1):
-        after = hops[end].attr if end < len(hops) else (rest[0] if rest else "")
-        yield hops[:end], after
+        hops, _ = walk(model, text)
+        found |= {hops[:end]: None for end in range(1, len(hops) + 1)}
+    return [Path(hops) for hops in sorted(found, key=len)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from django.apps import apps
+from django.core.exceptions import AppRegistryNotReady
 from django.db.models import Model
 
 from neuroon_django.conf import conf
@@ -41,6 +43,7 @@ class Registry:
         self.duplicates: list[Registration] = []
         self.unusable: list[Registration] = []  # of models with composite keys
         self.closed = False
+        self.bulk_models: list[type[Model] | str] = []  # what `tell_bulk_writes` was given
         self._bound: dict[tuple[Registration, ShopConfig], Source[Any]] = {}
 
     def add(self, model: type[Model], feed: type[Feed[Any]]) -> None:
@@ -58,6 +61,20 @@ class Registry:
         if label in self.feeds and self.feeds[label].feed is not feed:
             self.duplicates.append(registration)
         self.feeds.setdefault(label, registration)
+
+    def add_bulk_writes(self, model: type[Model] | str) -> None:
+        """Count bulk writes of a model, which may be named before it is there: "app.Model"."""
+        if model_of(model) is None and (apps.models_ready or not isinstance(model, str)):
+            raise ConfigurationError(
+                f'tell_bulk_writes({model!r}): there is no such model. Write the model, or "app.Model".'
+            )
+        self.bulk_models.append(model)
+
+    def bulk_written(self) -> list[type[Model]]:
+        """Return the models whose bulk writes count; entries that are none are left out."""
+        lists = [source.feed.bulk_writes for source in self.sources().values()]
+        named = [entry for entries in lists if _is_list(entries) for entry in entries]
+        return [model for entry in [*self.bulk_models, *named] if (model := model_of(entry))]
 
     def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
         """Return every feed bound to a shop, by the label of its model."""
@@ -144,6 +161,22 @@ class Registry:
         targets = [path.target for source in self.products() for path in source.paths]
         known += [(target, target._meta.label_lower) for target in targets]
         return {t: m for m, t in known if same_table(model, m) and not is_composite(m)}
+
+
+def _is_list(entries: object) -> bool:
+    return isinstance(entries, list | tuple | set | frozenset)
+
+
+def model_of(entry: object) -> type[Model] | None:
+    """Return the model that an entry of `bulk_writes` is or names as "app.Model", or None."""
+    if isinstance(entry, str):
+        try:
+            return apps.get_model(entry)
+        except (LookupError, ValueError, AppRegistryNotReady):
+            return None
+    if not (isinstance(entry, type) and issubclass(entry, Model)) or entry is Model:
+        return None
+    return None if entry._meta.abstract else entry
 
 
 def _unregistrable(given: object) -> str:

@@ -15,7 +15,6 @@ from neuroon_django.feeds import cleaning
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import PRODUCT_ENTRIES
 from neuroon_django.feeds.external_ids import NamedSource, clean_external_id
-from neuroon_django.feeds.paths import ANYTHING, Reads
 from neuroon_django.feeds.source import Invalid, M
 
 REQUIRED = ("external_id", "name", "price", "url")
@@ -53,9 +52,6 @@ class ProductSource(NamedSource[M]):
     """A product feed bound to its model and one shop."""
 
     entries = PRODUCT_ENTRIES
-
-    def _reads(self) -> Reads:
-        return ANYTHING if self.overrides("extra") else super()._reads()
 
     # Payloads
 

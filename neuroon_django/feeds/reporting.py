@@ -15,7 +15,6 @@ from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds.cleaning import currency, money, text
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import ORDER_ENTRIES, ConversionLine
-from neuroon_django.feeds.paths import ANYTHING, Reads
 from neuroon_django.feeds.source import Invalid, M, Source
 
 if TYPE_CHECKING:
@@ -55,9 +54,6 @@ class OrderSource(Source[M]):
     @property
     def topic(self) -> str:
         return ORDER + self.label
-
-    def _reads(self) -> Reads:
-        return ANYTHING if self.overrides("lines") else super()._reads()
 
     def report_many(self, clicked: Mapping[str, str]) -> dict[str, ReportResult]:
         """Load orders and report them: `clicked` maps primary keys to cookies, both as text."""

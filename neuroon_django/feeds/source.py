@@ -20,17 +20,7 @@ from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds.declarations import Feed
 from neuroon_django.feeds.keys import pks_of
 from neuroon_django.feeds.lookups import Entry
-from neuroon_django.feeds.paths import (
-    ANYTHING,
-    Path,
-    Reads,
-    hides_rows,
-    hop,
-    ignored,
-    is_stored,
-    paths,
-    spellings,
-)
+from neuroon_django.feeds.paths import Path, paths
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -99,35 +89,7 @@ class Source(Generic[M]):
     def paths(self) -> list[Path]:
         """The relations that lookups and `depends_on` pass through."""
         lookups = [entry.path for entry in self.compiled.values() if entry.kind == "lookup"]
-        feed = self.feed
-        chosen = self._prefetched_in_part()
-        return paths(self.model, lookups, list(feed.depends_on), list(feed.ignores), chosen)
-
-    def _prefetched_in_part(self) -> set[str]:
-        """Return the relations of which the shop's own `Prefetch` takes only some rows."""
-        try:
-            own = self.feed.get_queryset()._prefetch_related_lookups  # type: ignore[attr-defined]
-        except Exception:  # a check says so
-            return set()
-        return {o.prefetch_through for o in own if getattr(o, "queryset", None) is not None}
-
-    def reads(self) -> Reads:
-        """Return which of the model's own fields the feed reads; anything, where methods do."""
-        own = ignored(self.model, list(self.feed.ignores)).get((), frozenset())
-        return self._reads() - own
-
-    def _reads(self) -> Reads:
-        if self.overrides("get_queryset") or self.feed.depends_on or hides_rows(self.model):
-            return ANYTHING
-        found = set()
-        for entry in self.compiled.values():
-            first = entry.path.partition("__")[0]
-            step = hop(self.model, first)
-            if step or is_stored(self.model, first):
-                found.add(step.attr if step else first)
-            elif entry.kind != "constant":
-                return ANYTHING
-        return Reads(spellings(self.model, *found))
+        return paths(self.model, lookups, list(self.feed.depends_on))
 
     # Its objects
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -30,7 +30,7 @@ unseen = threading.Event()
 
 
 class ChangeQuerySet(QuerySet["Change"]):
-    """Change rows: each names an object by model label and primary key as text."""
+    """Change rows, each of which names an object by a label and its primary key as text."""
 
     def append(self, names: Iterable[tuple[str, Any]], *, clicks: str = "", after: str = "") -> None:
         """Name objects, 500 to an INSERT: the one statement that a shop's save pays for.
@@ -38,57 +38,46 @@ class ChangeQuerySet(QuerySet["Change"]):
         It is plain SQL: making and saving an instance takes longer than the database does.
         """
         now = self._stamp()
-        rows = [(model, str(pk), after, clicks, now) for model, pk in names]
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
+        rows = ((model, str(pk), after, clicks, now) for model, pk in names)
+        while chunk := list(islice(rows, CHUNK)):
             values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(chunk))
             self._write(f"VALUES {values}", chain.from_iterable(chunk))
 
-    def append_owner(self, model: str, column: Any, key: Any, **also: Any) -> None:
-        """Name what one row points to as it is stored, by the INSERT that reads its column.
-
-        `also` are further columns and the values that they must have.
-        """
-        connection = connections[self.db]
-        quote, owner = connection.ops.quote_name, column.model._meta
-        where = {owner.pk.column: owner.pk.get_db_prep_value(key, connection)} | also
-        tests = " AND ".join([f"{quote(name)} = %s" for name in where])
-        value, text = quote(column.column), TextField().cast_db_type(connection)
-        source = f"SELECT %s, CAST({value} AS {text}), '', '', %s FROM {quote(owner.db_table)}"
-        params = [model, self._stamp(), *where.values()]
-        self._write(f"{source} WHERE {tests} AND {value} IS NOT NULL", params)
-
     def append_all(self, objects: QuerySet[Any], model: str, key: str = "pk") -> None:
-        """Name every object of a queryset, by that column, in one INSERT … SELECT."""
+        """Name every object of a queryset by that column, each once, in one INSERT … SELECT.
+
+        MariaDB and MySQL would lock the shop's rows that such a statement reads, and hold their lock
+        of the outbox's counter for as long as it runs: there the keys are read first.
+        """
+        objects = objects.using(self.db)
         if objects.query.is_sliced or objects.query.combinator:
             self.append((model, pk) for pk in objects.values_list(key, flat=True))
             return
-        named = (
-            objects.using(self.db)
-            .order_by()
-            .distinct()
-            .values_list(
-                Value(model, output_field=CharField()),
-                Cast(key, TextField()),
-                Value("", output_field=CharField()),
-                Value("", output_field=TextField()),
-                Value(timezone.now(), output_field=DateTimeField()),
-            )
+        objects = objects.order_by().distinct()
+        objects.query.select_for_update = False  # PostgreSQL locks no rows made distinct
+        if connections[self.db].vendor == "mysql":
+            self.append((model, pk) for pk in list(objects.values_list(key, flat=True)))
+            return
+        named = objects.values_list(
+            Value(model, output_field=CharField()),
+            Cast(key, TextField()),
+            Value("", output_field=CharField()),
+            Value("", output_field=TextField()),
+            Value(timezone.now(), output_field=DateTimeField()),
         )
-        named.query.select_for_update = False  # PostgreSQL locks no rows made distinct
         with suppress(EmptyResultSet):  # Django knows without asking that there are none
             sql, params = named.query.get_compiler(self.db).as_sql()
             self._write(sql, params)
 
     def consume(self, changes: Iterable[Change]) -> bool:
-        """Take changes off the outbox; return False where another worker took some of them first."""
+        """Delete changes; return False where another worker deleted some of them first."""
         ids = {change.pk for change in changes}
         if connections[self.db].vendor == "mysql":
             return self._delete_by_key(ids) == len(ids)
         return self.filter(pk__in=ids).delete()[0] == len(ids)
 
     def wipe_clicks(self, older_than: float) -> int:
-        """Forget clicks made that many seconds ago, where nobody folds what is recorded."""
+        """Delete the clicks of changes that nobody folded for so many seconds; return how many."""
         old = self.filter(created_at__lt=timezone.now() - timedelta(seconds=older_than))
         return old.exclude(clicks="").update(clicks="")
 
@@ -104,10 +93,12 @@ class ChangeQuerySet(QuerySet["Change"]):
         return count
 
     def _stamp(self) -> Any:
+        """Return the present moment as the driver takes it."""
         field = self.model._meta.get_field("created_at")
         return field.get_db_prep_save(timezone.now(), connections[self.db])
 
     def _write(self, source: str, params: Iterable[Any]) -> None:
+        """Insert what `VALUES (…)` or a SELECT of all columns gives."""
         connection = connections[self.db]
         quote = connection.ops.quote_name
         columns = ", ".join(map(quote, COLUMNS))
@@ -117,7 +108,7 @@ class ChangeQuerySet(QuerySet["Change"]):
 
 
 class Change(models.Model):
-    """Outbox: "this object changed". Appended by the shop's transactions, consumed by workers."""
+    """A row of the outbox: an object changed. Shops' transactions append it, workers delete it."""
 
     id = models.BigAutoField(primary_key=True)
     model = models.CharField(max_length=200)

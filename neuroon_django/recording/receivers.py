@@ -6,43 +6,23 @@ that listened to all models would turn every delete of the shop into a slow one.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import (
-    FieldError,
-    ObjectDoesNotExist,
-    SynchronousOnlyOperation,
-    ValidationError,
-)
 from django.db import connections, router
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from neuroon_django import clicks
 from neuroon_django.feeds.paths import Hop, same_table
-from neuroon_django.recording.record import record, record_all, record_owner, recording
-from neuroon_django.recording.wakeup import ORDERS
-from neuroon_django.recording.watches import ObjectRefs, OwnerColumn, Watch, Watches, refs_of
-
-logger = logging.getLogger("neuroon_django")
+from neuroon_django.recording import deletes, mistakes
+from neuroon_django.recording.bulk import bulk_writes
+from neuroon_django.recording.owners import ObjectRefs, OwnerColumn
+from neuroon_django.recording.record import record, record_all, recording
+from neuroon_django.recording.watches import Watch, Watches, refs_of
 
 UID = "neuroon_django"
-
-# What odd arguments, values or fields of the shop make a handler raise. An error of the database is
-# the shop's to handle, and so is what interrupts its thread, such as Celery's SoftTimeLimitExceeded.
-MISTAKES = (
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    FieldError,
-    ObjectDoesNotExist,
-    SynchronousOnlyOperation,
-    ValidationError,
-)
 
 
 def receiver(handler: Callable[..., None]) -> Callable[..., None]:
@@ -61,10 +41,8 @@ def receiver(handler: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if instance is None:
             return
-        try:
+        with mistakes.reporting(sender):
             handler(self, sender, instance, using or router.db_for_write(sender), **arguments)
-        except MISTAKES as error:
-            self.report(sender, error)
 
     return receive
 
@@ -75,21 +53,25 @@ class Receivers:
     def __init__(self) -> None:
         self.watches: dict[type[Model], Watch] = {}
         self.through: dict[type[Model], dict[Hop, None]] = {}
-        self.reported: set[tuple[type[Model], type[Exception]]] = set()
 
     def connect(self) -> None:
         """Listen to every model that a feed reads, and to no other."""
         self.disconnect()
-        self.reported.clear()
+        mistakes.forget()
         watches = Watches()
-        self.watches, self.through = dict(watches.senders()), dict(watches.through)
+        written = dict(watches.all())
+        # Django sends nothing for the rows of a link table of its own but `m2m_changed`.
+        self.watches = {m: watch for m, watch in written.items() if not m._meta.auto_created}
+        self.through = dict(watches.through)
         for model, watch in self.watches.items():
             self._connect(model, watch)
         for through in self.through:
             m2m_changed.connect(self.relation_changed, sender=through, dispatch_uid=UID)
+        bulk_writes.listen(written)
 
     def disconnect(self) -> None:
         """Listen to no model."""
+        bulk_writes.listen({})
         for model in self.watches:
             for signal in (pre_save, post_save, pre_delete, post_delete):
                 signal.disconnect(sender=model, dispatch_uid=UID)
@@ -102,21 +84,8 @@ class Receivers:
             post_delete.connect(self.deleted, sender=model, dispatch_uid=UID)
         if watch.owner_columns:
             pre_save.connect(self.save_started, sender=model, dispatch_uid=UID)
-        if watch.affected_by_delete or watch.owner_columns:
+        if watch.product_labels or watch.affected_by_delete or watch.owner_columns:
             pre_delete.connect(self.delete_started, sender=model, dispatch_uid=UID)
-
-    def report(self, sender: type[Model], error: Exception) -> None:
-        """Log why a change was not recorded, once per process for each model and kind of error."""
-        cause = (sender, type(error))
-        if cause in self.reported:
-            return
-        self.reported.add(cause)
-        logger.error(
-            "change_not_recorded model=%s error=%s; the next scan finds it",
-            sender._meta.label_lower,
-            type(error).__name__,
-            exc_info=error,
-        )
 
     @receiver
     def save_started(
@@ -129,16 +98,16 @@ class Receivers:
         **kwargs: Any,
     ) -> None:
         """Record the owner that a row has so far, where the save gives it another one."""
-        moving = [c for c in self.watches[sender].owner_columns if c.may_change(update_fields)]
+        columns = self.watches[sender].owner_columns
+        moving = [column for column in columns if column.may_change(sender, update_fields)]
         if _is_new(instance, raw) or not moving or not recording(using):
             return
         refs: ObjectRefs = {}
         rows = _stored(sender, instance, using)
         for column in moving:
             new = column.loaded(instance)
-            for old in rows.values_list(*column.columns):
-                if old != new:
-                    refs.update(dict.fromkeys(column.owners(old, using)))
+            old = [values for values in rows.values_list(*column.columns) if values != new]
+            refs |= column.owners(old, using)
         record(refs)
 
     @receiver
@@ -152,31 +121,29 @@ class Receivers:
     ) -> None:
         """Record the saved object and its owners; an order with the shopper's cookie as it came."""
         watch = self.watches[sender]
-        unread = update_fields is not None and not watch.reads.any_of(update_fields)
-        if unread or not recording(using):
+        if watch.is_ignored(update_fields) or not recording(using):
             return
-        record(refs_of(watch.labels, instance, using) | watch.owners_of(instance, using))
+        record(watch.saved([instance], using))
+        for dependents in watch.orders_of:
+            record_all(dependents.of_rows([instance], using), dependents.source.topic)
         if watch.order_labels:
-            orders = refs_of(watch.order_labels, instance, using)
-            record(orders, task=ORDERS, clicked=clicks.current.get())
+            orders = refs_of(watch.order_labels, [instance], using)
+            record(orders, clicked=clicks.current.get())
+
+    @receiver
+    def delete_started(
+        self, sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any
+    ) -> None:
+        """Record a product, the owners of a row and what reads it, while they can be found."""
+        if instance.pk is not None and recording(using):
+            deletes.delete_started(sender, self.watches[sender], instance, using, origin)
 
     @receiver
     def deleted(self, sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-        """Record the deleted product, which a worker will not find any more."""
-        if recording(using):
-            record(refs_of(self.watches[sender].product_labels, instance, using))
-
-    @receiver
-    def delete_started(self, sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-        """Record the owners of a row, and the products that read it, while they can be found."""
-        if instance.pk is None or not recording(using):
+        """Record a product whose delete was not announced, as where the signal is sent by hand."""
+        if not recording(using) or deletes.was_announced(sender, instance, using):
             return
-        watch = self.watches[sender]
-        for column in watch.owner_columns:
-            record_owner(column, instance, using)
-        for source, query in watch.affected_by_delete:
-            dependents = source.model._base_manager.filter(**{f"{query}__pk": instance.pk})
-            record_all(dependents, source.label)
+        record(refs_of(self.watches[sender].product_labels, [instance], using))
 
     @receiver
     def relation_changed(
@@ -197,14 +164,14 @@ class Receivers:
         for hop in self.through[sender]:
             instance_counts, linked_count = _sides(hop, instance, reverse)
             if instance_counts:
-                refs |= refs_of({hop.source._meta.label_lower: hop.source}, instance, using)
+                refs |= refs_of({hop.source._meta.label_lower: hop.source}, [instance], using)
             if linked_count and pk_set is None:
                 linked = hop.source._base_manager.filter(**{f"{hop.query}__pk": instance.pk})
                 record_all(linked, hop.source._meta.label_lower)
             elif linked_count:
-                column = OwnerColumn(hop.source, hop.through_column)
-                for pk in pk_set or ():
-                    refs.update(dict.fromkeys(column.owners([pk], using)))
+                label = hop.source._meta.label_lower
+                column = OwnerColumn(label, hop.source, hop.through_column)
+                refs |= column.owners([(pk,) for pk in pk_set or ()], using)
         record(refs)
 
 

@@ -20,8 +20,9 @@ from neuroon_django.conf import conf
 from neuroon_django.feeds import ORDER, OrderSource, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change, unseen
+from neuroon_django.recording.owners import ObjectRef
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
-from neuroon_django.recording.watches import ObjectRef, OwnerColumn
+from neuroon_django.recording.watches import Watch
 
 logger = logging.getLogger("neuroon_django")
 
@@ -46,30 +47,35 @@ def recording(using: str = "") -> bool:
     return not _muted.get() and (not using or using == Change.objects.db)
 
 
-def record(refs: Collection[ObjectRef], *, task: str = PRODUCTS, clicked: str = "") -> None:
+def record(refs: Collection[ObjectRef], *, clicked: str = "") -> None:
     """Append change rows to the shop's transaction, and wake a worker once it is committed."""
     if refs:
         Change.objects.append(refs, clicks=clicked)
-        wake_after_commit(task)
+        for task in {_task_for(label) for label, _ in refs}:
+            wake_after_commit(task)
 
 
 def record_all(objects: QuerySet[Any], label: str, key: str = "pk") -> None:
-    """Append a change row for every object of a queryset, in one statement."""
+    """Append a change row for every object of a queryset, by the column that holds its key."""
     Change.objects.append_all(objects, label, key)
     wake_after_commit(_task_for(label))
 
 
-def record_owner(column: OwnerColumn, instance: Model, using: str) -> None:
-    """Append a change row for the owner of a row as it is stored: memory may hold less, or another."""
-    field = column.column
-    for key in keys_of(field.model, instance, using):
-        if column.by_key and not is_composite(field.model):
-            Change.objects.append_owner(column.label, field, key, **column.content_type_filter)
-        else:
-            stored = field.model._base_manager.filter(pk=key).exclude(**{field.attname: None})
-            owner_key = field.attname if column.by_key else f"{field.name}__pk"
-            Change.objects.append_all(stored, column.label, owner_key)
-    wake_after_commit(_task_for(column.label))
+def record_labels(watch: Watch, rows: QuerySet[Any]) -> None:
+    """Append change rows for a queryset's rows under each label that they are recorded under."""
+    for label, model in (watch.labels | watch.order_labels).items():
+        objects, key = rows_of(model, rows)
+        record_all(objects, label, key)
+
+
+def record_rows(watch: Watch, rows: QuerySet[Any]) -> None:
+    """Append change rows for a queryset's rows as they are stored, and for what they point to."""
+    record_labels(watch, rows)
+    for column in watch.owner_columns:
+        objects, key = column.owners_in(rows_of(column.column.model, rows)[0])
+        record_all(objects, column.label, key)
+    for dependents in watch.orders_of:
+        record_all(dependents.of(rows.values("pk"), rows.db), dependents.source.topic)
 
 
 def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
@@ -102,8 +108,8 @@ def _mark_objects(objects: Iterable[Model]) -> None:
         for label, labelled in registry.topics_of(model).items():
             keys = keys_of(labelled, instance, Change.objects.db)
             refs[label] += [(label, key) for key in keys if key is not None]
-    for label, labelled_refs in refs.items():
-        record(labelled_refs, task=_task_for(label))
+    for labelled_refs in refs.values():
+        record(labelled_refs)
 
 
 def _mark_dependents(rows: QuerySet[Any]) -> None:
@@ -129,7 +135,7 @@ def attribute_order(order: Model, clicked: Any) -> None:
     ]
     using = Change.objects.db
     refs = [(source.topic, key) for source in sources for key in keys_of(source.model, order, using)]
-    record(refs, task=ORDERS, clicked=clicks.storable(_cookie_text(clicked)))
+    record(refs, clicked=clicks.storable(_cookie_text(clicked)))
 
 
 def _cookie_text(clicked: Any) -> str:

@@ -16,113 +16,74 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model, QuerySet
 
-from neuroon_django.feeds.keys import keys_of
-from neuroon_django.feeds.paths import Hop, Path, Reads, same_table, spellings
+from neuroon_django.feeds.keys import keys_of_all
+from neuroon_django.feeds.paths import Hop, Path, ignored, same_table, spellings
 from neuroon_django.feeds.registry import registry
 from neuroon_django.feeds.rendering import ProductSource
-from neuroon_django.feeds.reporting import OrderSource
+from neuroon_django.feeds.reporting import ORDER, OrderSource
 from neuroon_django.feeds.source import Source
+from neuroon_django.recording.owners import ObjectRefs, OwnerColumn
 
-ObjectRef = tuple[str, Any]  # a label and a primary key
-ObjectRefs = dict[ObjectRef, None]  # without doubles, in the order of their recording
 Labels = dict[str, type[Model]]  # with the model whose primary key stands beside the label
 
 
 @dataclass(frozen=True)
-class OwnerColumn:
-    """The column by which a row points to its owner, which changes whenever the row does."""
+class Dependents:
+    """The objects of a feed that read a row along a path whose columns stand on their side."""
 
-    owner: type[Model]
-    column: Any  # the foreign key, or the object id of a generic one
-    generic: Any = None  # the GenericRelation, which also needs the content type to match
+    source: Source[Any]
+    path: Path
 
-    @property
-    def label(self) -> str:
-        """The label that changes of the owner are recorded under."""
-        return self.owner._meta.label_lower
+    def of(self, keys: Sequence[Any] | QuerySet[Any], using: str) -> QuerySet[Any]:
+        """Return the objects that read rows with these keys, some of them more than once."""
+        objects: QuerySet[Any] = self.source.model._base_manager.using(using)
+        return objects.filter(**{f"{self.path.query}__pk__in": keys})
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The attributes that say which owner a row has; the content type's is the second."""
-        columns = [self.column]
-        if self.generic:
-            columns.append(self._content_type_column)
-        return tuple(column.attname for column in columns)
-
-    @property
-    def by_key(self) -> bool:
-        """Whether the column holds the owner's primary key."""
-        remote = getattr(self.column, "target_field", None)
-        return remote is None or bool(remote.primary_key)
-
-    @property
-    def content_type_filter(self) -> dict[str, Any]:
-        """The value that the content type's column must hold, by its name; of a plain key none."""
-        if not self.generic:
-            return {}
-        return {self._content_type_column.column: self.generic.get_content_type().pk}
-
-    @property
-    def _content_type_column(self) -> Any:
-        return self.column.model._meta.get_field(self.generic.content_type_field_name)
-
-    def may_change(self, update_fields: Iterable[str] | None) -> bool:
-        """Return whether a save of these fields, or of all, may give the row another owner."""
-        if not update_fields:
-            return True
-        return not spellings(self.column.model, *self.columns).isdisjoint(update_fields)
-
-    def loaded(self, instance: Model) -> tuple[Any, ...] | None:
-        """Return the columns' values in memory; None where one is deferred or an expression."""
-        memory = vars(instance)
-        if not all(column in memory for column in self.columns):
-            return None
-        values = tuple(memory[column] for column in self.columns)
-        return None if any(hasattr(value, "resolve_expression") for value in values) else values
-
-    def owners(self, values: Sequence[Any], using: str) -> list[ObjectRef]:
-        """Return the owners that these values of the columns stand for."""
-        value = values[0]
-        if value is None or (self.generic and values[1] != self.generic.get_content_type().pk):
-            return []
-        if self.by_key:
-            return [(self.label, value)]
-        remote = self.column.target_field
-        owners = remote.model._base_manager.using(using).filter(**{remote.attname: value})
-        return [(self.label, pk) for pk in owners.values_list("pk", flat=True)]
-
-    def owners_of(self, instance: Model, using: str) -> list[ObjectRef]:
-        """Return the owners of a row that was saved; what is not in memory is read."""
-        values = self.loaded(instance)
-        if values is not None:
-            return self.owners(values, using)
-        rows: QuerySet[Any] = QuerySet(self.column.model, using=using)
-        rows = rows.filter(pk__in=keys_of(self.column.model, instance, using))
-        return [ref for row in rows.values_list(*self.columns) for ref in self.owners(row, using)]
+    def of_rows(self, rows: Sequence[Model], using: str) -> QuerySet[Any]:
+        """Return the objects that read these rows, which are of one class."""
+        return self.of(keys_of_all(self.path.target, rows, using), using)
 
 
 @dataclass
 class Watch:
-    """What the signals of one sender mean."""
+    """What a write of one model means."""
 
     product_labels: Labels = field(default_factory=dict)  # it is a product of these
     order_labels: Labels = field(default_factory=dict)  # it is an order of these
     related_labels: Labels = field(default_factory=dict)  # products read it along a path
     owner_columns: dict[OwnerColumn, None] = field(default_factory=dict)
     # The products to record before a delete, since afterwards they cannot be found through it.
-    affected_by_delete: dict[tuple[ProductSource[Any], str], None] = field(default_factory=dict)
-    reads: Reads = field(default_factory=Reads)
+    affected_by_delete: dict[Dependents, None] = field(default_factory=dict)
+    # The orders to record after a save: no worker looks for those that read a row.
+    orders_of: dict[Dependents, None] = field(default_factory=dict)
+    ignores: frozenset[str] | None = None  # what all feeds ignore of it; None before the first
 
     @cached_property
     def labels(self) -> Labels:
-        """The labels that its saves are recorded under, but for those of orders."""
+        """Return the labels that its saves are recorded under, but for those of orders."""
         return self.product_labels | self.related_labels
 
-    def owners_of(self, instance: Model, using: str) -> ObjectRefs:
-        """Return what a saved row points to."""
-        refs: ObjectRefs = {}
+    def ignore(self, names: frozenset[str]) -> None:
+        """Ignore no more than these fields, since another feed may read what one ignores."""
+        self.ignores = names if self.ignores is None else self.ignores & names
+
+    def is_ignored(self, fields: Iterable[str] | None) -> bool:
+        """Return whether a write of these fields is no change; None stands for all of a row (law 3)."""
+        return fields is not None and (self.ignores or frozenset()).issuperset(fields)
+
+    def saved(self, instances: Sequence[Model], using: str) -> ObjectRefs:
+        """Return what a save of rows of one class changes: themselves, and what they point to."""
+        refs = refs_of(self.labels, instances, using)
         for column in self.owner_columns:
-            refs.update(dict.fromkeys(column.owners_of(instance, using)))
+            refs |= column.owners_of(instances, using)
+        return refs
+
+    def deleted(self, instances: Sequence[Model], using: str) -> ObjectRefs:
+        """Return what a delete of rows of one class takes with it: products, and what they point to."""
+        refs = refs_of(self.product_labels, instances, using)
+        for column in self.owner_columns:
+            if isinstance(instances[0], column.column.model):  # or the child's row is deleted as well
+                refs |= column.stored_owners_of(instances, using)
         return refs
 
     def add(self, other: Watch) -> None:
@@ -132,63 +93,74 @@ class Watch:
         self.related_labels |= other.related_labels
         self.owner_columns |= other.owner_columns
         self.affected_by_delete |= other.affected_by_delete
-        self.reads |= other.reads
+        self.orders_of |= other.orders_of
+        if other.ignores is not None:
+            self.ignore(other.ignores)
 
 
-def refs_of(labels: Labels, instance: Model, using: str) -> ObjectRefs:
-    """Return an object under each of these labels; under none where it has no key."""
-    keys = [(label, key) for label, model in labels.items() for key in keys_of(model, instance, using)]
-    return {(label, key): None for label, key in keys if key is not None}
+def refs_of(labels: Labels, instances: Sequence[Model], using: str) -> ObjectRefs:
+    """Return objects of one class under each of these labels; under none where one has no key."""
+    keys = [(label, keys_of_all(model, instances, using)) for label, model in labels.items()]
+    return {(label, key): None for label, found in keys for key in found if key is not None}
 
 
 class Watches:
-    """All watches of a project, by the class that sends the signals."""
+    """All watches of a project, by the class whose rows are written."""
 
     def __init__(self) -> None:
         self.by_model: defaultdict[type[Model], Watch] = defaultdict(Watch)
         self.through: defaultdict[type[Model], dict[Hop, None]] = defaultdict(dict)
         for source in registry.sources().values():
-            self._watch_objects(source)
-            if isinstance(source, ProductSource):
-                for path in source.paths:
-                    self._watch_path(source, path)
+            ignores = ignored(source.model, list(source.feed.ignores))
+            self._watch_objects(source, ignores.get((), frozenset()))
+            for path in source.paths:
+                if isinstance(source, ProductSource):
+                    self._watch_path(source, path, ignores.get(path.hops, frozenset()))
+                elif all(map(_is_of_one, path.hops)):
+                    self._watch_part(source, path, ignores.get(path.hops, frozenset()))
 
-    def _watch_objects(self, source: Source[Any]) -> None:
+    def _watch_objects(self, source: Source[Any], ignores: frozenset[str]) -> None:
         watch = self.by_model[source.model]
         labels = watch.order_labels if isinstance(source, OrderSource) else watch.product_labels
         labels[source.topic] = source.model
-        watch.reads |= source.reads()
+        watch.ignore(ignores)
 
-    def _watch_path(self, source: ProductSource[Any], path: Path) -> None:
+    def _watch_path(self, source: Source[Any], path: Path, ignores: frozenset[str]) -> None:
         """Watch the model at a path's end, and the table of a many-to-many that leads to it."""
         hop = path.hops[-1]
-        watch = self.by_model[hop.target]
-        watch.reads |= path.reads
-        if hop.kind == "reverse":
-            self._watch_column(hop.target, OwnerColumn(hop.source, hop.field.field))
-        elif hop.kind == "generic":
-            column = hop.target._meta.get_field(hop.field.object_id_field_name)
-            self._watch_column(hop.target, OwnerColumn(hop.source, column, hop.field))
+        if hop.kind in ("reverse", "generic"):
+            column = OwnerColumn.of(hop, hop.source._meta.label_lower, hop.source)
+            self._watch_column(hop.target, column, ignores)
         else:
+            watch = self.by_model[hop.target]
+            watch.ignore(ignores)
             watch.related_labels[hop.target._meta.label_lower] = hop.target
-            watch.affected_by_delete[source, path.query] = None
+            watch.affected_by_delete[Dependents(source, path)] = None
         if hop.through:
-            self._watch_through(hop.through, hop)
+            self.through[hop.through][hop] = None
+            if hop.through_column:
+                column = OwnerColumn(hop.source._meta.label_lower, hop.source, hop.through_column)
+                self._watch_column(hop.through, column, frozenset())
 
-    def _watch_through(self, through: type[Model], hop: Hop) -> None:
-        self.through[through][hop] = None
-        # A table that the shop declared is also changed by saving its rows.
-        if not through._meta.auto_created and hop.through_column:
-            self._watch_column(through, OwnerColumn(hop.source, hop.through_column))
-            self.by_model[through].reads |= Reads(all_but=True)
+    def _watch_part(self, source: Source[Any], path: Path, ignores: frozenset[str]) -> None:
+        """Watch the model at the end of an order's path, each of whose rows is of one order at most."""
+        hop = path.hops[-1]
+        if hop.kind == "forward":
+            watch = self.by_model[hop.target]
+            watch.ignore(ignores)
+            watch.orders_of[Dependents(source, path)] = None
+            watch.affected_by_delete[Dependents(source, path)] = None
+            return
+        via = "__".join(step.query for step in path.hops[:-1])
+        self._watch_column(hop.target, OwnerColumn.of(hop, source.topic, source.model, via), ignores)
 
-    def _watch_column(self, model: type[Model], column: OwnerColumn) -> None:
+    def _watch_column(self, model: type[Model], column: OwnerColumn, ignores: frozenset[str]) -> None:
         watch = self.by_model[model]
         watch.owner_columns[column] = None
-        watch.reads |= Reads(spellings(model, *column.columns))
+        watch.ignore(ignores - spellings(model, *column.columns))
 
-    def senders(self) -> Iterator[tuple[type[Model], Watch]]:
-        """Return every class whose signals concern a watched model, with what they mean.
+    def all(self) -> Iterator[tuple[type[Model], Watch]]:
+        """Return every class whose writes concern a watched model, with what they mean.
 
         These are the model itself, its proxies, its parents by table and their children.
         """
@@ -206,12 +178,20 @@ class Watches:
     ) -> None:
         """Record a parent's row under the labels of children whose columns it does not have.
 
-        A worker finds out which owner it belongs to.
+        A worker finds out which owner it belongs to. No worker does so for orders, whose columns are
+        read when the parent's row is saved.
         """
         missing = [c for c in watch.owner_columns if not issubclass(model, c.column.model)]
         for column in missing:
+            if column.label.startswith(ORDER):
+                continue
             del watch.owner_columns[column]
             for child in watched:
                 label = child._meta.label_lower
                 if column in self.by_model[child].owner_columns and registry.dependents(label):
                     watch.related_labels[label] = child
+
+
+def _is_of_one(hop: Hop) -> bool:
+    """Return whether each row at a hop's end is of one object at most; a shared one would name many."""
+    return hop.kind in ("reverse", "generic") or bool(hop.field.one_to_one)

@@ -22,14 +22,18 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from neuroon_django import ProductFeed, muted
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, product_run
+from neuroon_django.feeds import registry
+from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, ShopState, SyncedProduct
+from neuroon_django.recording.receivers import receivers
 from tests.benchmarks.catalogue import fill
 from tests.benchmarks.report import Report
 from tests.factories import current_shop
-from tests.shop.models import Product
+from tests.shop.models import Batch, Item, Offer, Product
 
 ROUNDS = 5
 
@@ -122,6 +126,42 @@ def saves(report: Report) -> None:
     Change.objects.all().delete()
 
 
+def deletes(report: Report) -> None:
+    """Delete a product of 50 variants with 8 stock records each, with and without the app."""
+    kept = registry.feeds
+    feed = type("Feed", (ProductFeed,), {"external_id": "code", "depends_on": ["offers__batches"]})
+    registry.feeds = {"shop.item": Registration(Item, feed)}
+    receivers.connect()
+
+    def measure() -> float:
+        with muted():
+            item = Item.objects.create(code="deleted", title="A product of many parts")
+            offers = Offer.objects.bulk_create(Offer(item=item, name="variant") for _ in range(50))
+            Batch.objects.bulk_create(Batch(offer=o, name="record") for o in offers for _ in range(8))
+        started = time.perf_counter()
+        item.delete()
+        return time.perf_counter() - started
+
+    ratios, unheard = [], []
+    for _ in range(25):
+        with override_settings(NEUROON_ENABLED=False):
+            bare = measure()
+        receivers.disconnect()
+        deaf = measure()
+        receivers.connect()
+        ours = measure()
+        ratios.append(ours / bare)
+        unheard.append(ours / deaf)
+    registry.feeds = kept
+    receivers.connect()
+    Change.objects.all().delete()
+    ratio = statistics.median(ratios)
+    name = "delete of 50 variants x 8 records with the app / bare"
+    report.row(name, ratio, "{:.2f} x", "<= 1.5 x", ratio <= 1.5)
+    # Django reads the rows of a cascade only where somebody listens.
+    report.row("    / where nobody listens at all", statistics.median(unheard), "{:.2f} x")
+
+
 def syncs(report: Report, products: int) -> None:
     for delay, in_flight, bound in ((0.0, 1, 0.6), (0.05, 4, 2.0)):
         with sink(delay, NEUROON_IN_FLIGHT=in_flight) as url:
@@ -192,6 +232,7 @@ def run(report: Report, products: int) -> None:
     fill(products)
     report.title(f"{products:,} products on {connection.vendor}")
     saves(report)
+    deletes(report)
     syncs(report, products)
     statements(report)
     memory(report)

@@ -14,7 +14,6 @@ from neuroon_django.conf import conf
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds import Invalid, ProductSource, Rendered, payload_context, registry
 from neuroon_django.feeds.declarations import PRODUCT_ENTRIES
-from neuroon_django.feeds.paths import ANYTHING, Reads
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import SyncedProduct
 from tests.feeds_in_use import item_feed
@@ -177,42 +176,6 @@ def test_the_shops_own_prefetch_is_kept():
 
     source = source_of(get_queryset=get_queryset, tags="offers__name")
     assert build(source)["A"]["tags"] == ["seen"]
-
-
-def read(**entries: object) -> Reads:
-    return source_of(**entries).reads()
-
-
-def test_law_03_what_is_read_is_known_where_no_code_of_the_shop_reads():
-    assert read() == Reads(frozenset({"code", "title"}))
-    assert read(brand="maker__name") == Reads(frozenset({"code", "title", "maker", "maker_id"}))
-    assert read(brand="maker_id").any_of(["maker"])
-    assert read(tags="price__name", brand="pk") == Reads(
-        frozenset({"code", "title", "price_set", "pk"})
-    )
-    assert read(ignores=["title"]) == Reads(frozenset({"code"}))
-    for unknown in (
-        {"name": lambda feed, item: "x"},
-        {"url": "get_absolute_url"},
-        {"depends_on": ["offers"]},
-        {"get_queryset": lambda feed: Item.objects.all()},
-        {"extra": lambda feed, item: {}},
-    ):
-        assert read(**unknown) == ANYTHING
-    assert read(depends_on=["offers"], ignores=["seen_at"]) == Reads(frozenset({"seen_at"}), True)
-
-
-def test_law_03_reads_add_up():
-    few, more = Reads(frozenset("ab")), Reads(frozenset("bc"))
-    but, but_more = Reads(frozenset("ab"), True), Reads(frozenset("bc"), True)
-    assert few | more == Reads(frozenset("abc"))
-    assert few | but_more == but_more | few == Reads(frozenset("c"), True)
-    assert but | but_more == Reads(frozenset("b"), True)
-    assert (few - frozenset("a"), but - frozenset("c")) == (
-        Reads(frozenset("b")),
-        Reads(frozenset("abc"), True),
-    )
-    assert [reads.any_of("a") for reads in (few, more, but, but_more)] == [True, False, False, True]
 
 
 IDS = {

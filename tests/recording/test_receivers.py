@@ -85,39 +85,79 @@ def test_law_10_receivers_stand_on_the_models_of_the_feeds_and_no_other(use_item
 
 
 def test_law_10_what_a_delete_costs(use_items):
-    """One row for the product, one for each object that pointed to it; no more for the rest."""
+    """One row for the product and what pointed to it; one statement for all that read a row."""
     use_items(tags="maker__name", depends_on=["offers"])
     maker = Maker.objects.create(name="m")
     items = [Item.objects.create(code=str(n), title="t", maker=maker) for n in range(5)]
     items[0].offers.create(name="one")
     recorded()
+    deleted = ("shop.item", str(items[0].pk))
     ours = [sql for sql in statements(items[0].delete) if "neuroon" in sql]
-    assert [sql.split(" (")[0].split()[0] for sql in ours] == ["INSERT"] * 2
-    recorded()
+    assert [sql.split(" (")[0].split()[0] for sql in ours] == ["INSERT"]
+    assert recorded() == [deleted]
     ours = [sql for sql in statements(maker.delete) if "neuroon" in sql]
     assert len(ours) == 1
-    assert "SELECT" in ours[0]
+    assert ("SELECT" in ours[0]) == (connection.vendor != "mysql")
     assert recorded() == [("shop.item", str(item.pk)) for item in items[1:]]
 
 
-@pytest.mark.parametrize(
-    ("fields", "counts"),
-    [
-        (["title"], True),
-        (["maker"], True),
-        (["maker_id"], True),
-        (["seen_at"], False),
-        (["seo"], False),
-        (["seen_at", "title"], True),
-        (None, True),
-    ],
-)
-def test_law_03_a_save_of_fields_that_nobody_reads_is_no_change(use_items, fields, counts):
+@pytest.mark.parametrize("fields", [["title"], ["maker"], ["maker_id"], ["seen_at"], ["seo"], None])
+def test_law_03_a_save_of_any_field_counts(use_items, fields):
+    """No feed says which columns its lookups read: a translated name stands in another one."""
     use_items(tags="maker__name")
     item = Item.objects.create(code="A", title="A")
     recorded()
     item.save(update_fields=fields)
-    assert recorded() == ([("shop.item", str(item.pk))] if counts else [])
+    assert recorded() == [("shop.item", str(item.pk))]
+
+
+def test_law_03_a_save_of_no_field_is_none(use_items):
+    use_items(tags="maker__name")
+    item = Item.objects.create(code="A", title="A")
+    recorded()
+    assert statements(lambda: item.save(update_fields=[])) == []
+    assert recorded() == []
+
+
+@pytest.mark.parametrize(
+    ("ignores", "fields", "counts"),
+    [
+        (["seen_at"], ["seen_at"], False),
+        (["seen_at"], ["seen_at", "title"], True),
+        (["seen_at"], ["title"], True),
+        (["seen_at"], None, True),
+        (["seen_at", "title"], ("seen_at", "title"), False),
+        (["maker"], ["maker_id"], False),
+        (["maker_id"], ["maker"], False),
+        (["offers__counted_at"], ["seen_at"], True),
+        ([], ["seen_at"], True),
+    ],
+)
+def test_law_03_only_ignores_make_a_save_no_change(use_items, ignores, fields, counts):
+    use_items(name="title", depends_on=["offers"], ignores=ignores)
+    item = Item.objects.create(code="A", title="A")
+    recorded()
+    item.save(update_fields=fields)
+    assert bool(recorded()) == counts
+
+
+class Translated:
+    """What django-modeltranslation makes of a name: a column per language behind one attribute."""
+
+    def __get__(self, item: Item | None, owner: object = None) -> object:
+        return self if item is None else item.maker.name if item.maker else item.title
+
+
+def test_law_03_a_translated_column_counts(neuroon, flush, use_items, monkeypatch):
+    """The feed reads `name`; what is saved is called `name_es`, here `title`."""
+    monkeypatch.setattr(Item, "name", Translated(), raising=False)
+    use_items(name="name")
+    item = Item.objects.create(code="A", title="before")
+    flush()
+    item.title = "after"
+    item.save(update_fields=["title"])
+    flush()
+    assert neuroon.products["A"]["name"] == "after"
 
 
 def test_law_03_a_counter_that_methods_might_read_is_ignored_by_name(use_items):
@@ -139,20 +179,23 @@ def test_law_03_a_counter_that_methods_might_read_is_ignored_by_name(use_items):
     assert recorded() == [name, name, ("shop.maker", str(item.maker_id))]
 
 
-def test_law_03_related_objects_count_by_the_fields_on_the_path(use_items):
-    use_items(tags="maker__country__name", categories="offers__seller__name")
+def test_law_03_any_field_of_related_objects_counts(use_items):
+    use_items(
+        tags="maker__country__name",
+        categories="offers__seller__name",
+        ignores=["maker__country__iso", "offers__counted_at"],
+    )
     country = Country.objects.create(iso="ES", name="Spain")
     maker = Maker.objects.create(name="m", country=country)
     item = Item.objects.create(code="A", title="A", maker=maker)
     offer = item.offers.create(name="offer")
     recorded()
-    maker.save(update_fields=["name"])
     country.save(update_fields=["iso"])
-    offer.save(update_fields=["name", "counted_at"])
+    offer.save(update_fields=["counted_at"])
     assert recorded() == []
-    maker.save(update_fields=["country"])
+    maker.save(update_fields=["name"])
     country.save(update_fields=["name"])
-    offer.save(update_fields=["seller_id"])
+    offer.save(update_fields=["name", "counted_at"])
     assert recorded() == [
         ("shop.maker", str(maker.pk)),
         ("shop.country", str(country.pk)),

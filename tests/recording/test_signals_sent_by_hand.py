@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 from django.db.models import Model, Value
 from django.db.models.signals import (
     ModelSignal,
@@ -22,6 +22,7 @@ from django.db.models.signals import (
 
 from neuroon_django import muted
 from neuroon_django.models.change import ChangeQuerySet
+from neuroon_django.recording.receivers import receivers
 from tests.factories import recorded
 from tests.shop.models import Item, Label, Maker, Offer, Order
 
@@ -103,6 +104,70 @@ def test_law_01_an_argument_that_is_missing_raises_nothing_and_loses_nothing(
     expected = set() if missing == "instance" else {ref(rows[key]) for key in EXPECTED[name]}
     assert found == expected
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+@pytest.mark.parametrize("whole", [True, False], ids=["all arguments", "none"])
+@pytest.mark.parametrize("sender", [Maker, Order, Offer, Item, str])
+def test_law_01_a_sender_that_is_another_raises_nothing(rows, caplog, sender, name, whole):
+    """What it names is looked at, as far as it can be understood, and nothing else is harmed."""
+    signal, arguments = ARGUMENTS[name]
+    for instance in (rows["a"], rows["offer"], rows["label"], object(), "text", 3):
+        signal.send(sender, instance=instance, **(arguments if whole else {}))
+    recorded()
+    caplog.clear()
+    rows["a"].save()
+    assert ref(rows["a"]) in recorded()
+
+
+@pytest.mark.parametrize("sender", [None, "shop.Item", "nonsense", Order, object()])
+@pytest.mark.parametrize(
+    "handler", ["save_started", "saved", "delete_started", "deleted", "relation_changed"]
+)
+def test_law_01_a_receiver_that_is_called_for_no_sender_of_its_own_raises_nothing(
+    rows, sender, handler
+):
+    """Django itself refuses to send for None; another dispatcher may not."""
+    for instance in (rows["a"], rows["label"], object(), None):
+        getattr(receivers, handler)(sender, instance=instance)
+        getattr(receivers, handler)(sender=sender, instance=instance, using="default")
+    recorded()
+
+
+INSTANCES: dict[str, Any] = {
+    "the row itself": lambda rows: rows["offer"],
+    "another object": lambda rows: rows["a"],
+    "a queryset": lambda rows: Offer.objects.all(),
+    "a text": lambda rows: "nonsense",
+    "nothing": lambda rows: None,
+}
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "in autocommit"])
+@pytest.mark.parametrize("signal", [pre_delete, post_delete])
+@pytest.mark.parametrize("origin", INSTANCES)
+def test_law_01_an_origin_of_the_shops_own_raises_nothing(rows, caplog, signal, origin, inside):
+    """As Django's own cascades do, a transaction that names another origin goes on to a statement."""
+    given = {"origin": INSTANCES[origin](rows)}
+    expected = {ref(rows["a"])}
+    for instance in (rows["a"], Offer.objects.get()):
+        if inside:
+            with transaction.atomic():
+                signal.send(type(instance), instance=instance, using="default", **given)
+                Label.objects.update(name="what a soft delete does")
+        else:
+            signal.send(type(instance), instance=instance, using="default", **given)
+    assert set(recorded()) == expected
+    assert caplog.records == []
+    assert connections["default"].execute_wrappers == []
+
+
+def test_law_10_a_delete_by_hand_in_a_transaction_is_recorded_once(rows):
+    with transaction.atomic():
+        pre_delete.send(Item, instance=rows["a"])
+        post_delete.send(Item, instance=rows["a"])
+        post_delete.send(Item, instance=rows["b"])
+    assert recorded() == [ref(rows["a"]), ref(rows["b"])]
 
 
 @pytest.mark.parametrize("reverse", [True, False, None])

@@ -337,6 +337,7 @@ def test_public_names_can_be_imported_before_the_apps_are_ready():
             "mark_changed",
             "muted",
             "register",
+            "tell_bulk_writes",
         ]
     )
 

@@ -62,6 +62,22 @@ class IgnoringFields(CatalogueFeed):
     ignores = ["views", "brand", "brand_id", "brand__visits", "stockrecords__quantity", "pk"]
 
 
+class BulkText(CatalogueFeed):
+    bulk_writes = "shop.Product"
+
+
+class BulkModel(CatalogueFeed):
+    bulk_writes = Product
+
+
+class BulkUnknown(CatalogueFeed):
+    bulk_writes = ["shop.Prodct", "Xyzzy", int, None, "shop.StockRecord", Product]
+
+
+class BulkFine(CatalogueFeed):
+    bulk_writes = (Product, "shop.StockRecord", "auth.User", Product.categories.through)
+
+
 class Bare(ProductFeed[Product]):
     """Only what every product model is said to have, and this one has not."""
 
@@ -166,6 +182,42 @@ class Fine(CatalogueFeed):
             ],
         ),
         (
+            BulkText,
+            [
+                (
+                    "neuroon.E010",
+                    'BulkText: bulk_writes is the text "shop.Product".',
+                    'Write a list: bulk_writes = ["shop.Product"].',
+                )
+            ],
+        ),
+        (
+            BulkModel,
+            [
+                (
+                    "neuroon.E010",
+                    "BulkModel: bulk_writes is Product.",
+                    "Write a list: [Product].",
+                )
+            ],
+        ),
+        (
+            BulkUnknown,
+            [
+                (
+                    "neuroon.E012",
+                    f"BulkUnknown: bulk_writes names {entry}, which is no model.",
+                    f'Did you mean "{near}"?' if near else 'Write the model, or "app.Model".',
+                )
+                for entry, near in [
+                    ("'shop.Prodct'", "shop.Product"),
+                    ("'Xyzzy'", ""),
+                    ("int", ""),
+                    ("None", ""),
+                ]
+            ],
+        ),
+        (
             Bare,
             [
                 (
@@ -182,6 +234,7 @@ class Fine(CatalogueFeed):
         ),
         (Annotated, []),
         (IgnoringFields, []),
+        (BulkFine, []),
         (Fine, []),
         (CheckoutFeed, []),
     ],
