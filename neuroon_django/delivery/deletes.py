@@ -74,7 +74,7 @@ class DeleteChannel(Channel[SyncedProduct]):
     def accepted(self, request: DeleteRequest, answer: None = None) -> None:
         """Handle a 2xx: Neuroon does not have the product any more."""
         self.shop.endpoint(self.group).succeeded()
-        self.table.delete_confirmed(request.rows)
+        self.table.delete_confirmed(request.rows, keeps_lease=request.outcome_unknown)
         self.statistics.deleted += 1
 
     def refused(self, request: DeleteRequest, error: ApiError) -> bool:
@@ -88,6 +88,13 @@ class DeleteChannel(Channel[SyncedProduct]):
         else:
             return False
         return True
+
+    def refused_again(self, request: DeleteRequest, error: ApiError) -> bool:
+        """Handle a 404 after an attempt that may have been carried out: it was."""
+        gone = isinstance(error, NotFound) and self.route == "plugin"
+        if gone:
+            self.accepted(request)
+        return gone
 
     def _keep(self, request: DeleteRequest, error: ApiError) -> None:
         """Neuroon will not delete it: the row says so, and it is tried again much later."""

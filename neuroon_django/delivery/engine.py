@@ -52,6 +52,7 @@ class Engine:
         handed_over: bool = False,
         has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
+        on_wait: Callable[[float, str], None] = lambda seconds, reason: None,
     ) -> None:
         self.shop = shop
         self.client = client
@@ -60,7 +61,13 @@ class Engine:
         self.has_work = has_work
         self.on_progress = on_progress
         self.statistics = RunStatistics()
-        self.pacing = Pacing(shop, foreground=foreground, until=until)
+        self.pacing = Pacing(
+            shop,
+            foreground=foreground,
+            until=until,
+            keep_leases=self._keep_leases,
+            on_wait=on_wait,
+        )
         self.lease = RunLease(shop.endpoint(group), handed_over=handed_over)
         self.countdown: float | None = None
         self.channels: list[Channel[Any]] = []
@@ -122,7 +129,6 @@ class Engine:
     def _drain(self) -> None:
         """Send until nothing is due; settle what is in flight, and give back what was not sent."""
         with ThreadPoolExecutor(self.shop.config.IN_FLIGHT, thread_name_prefix="neuroon") as pool:
-            finished = False
             try:
                 while True:
                     while len(self.in_flight) < self._capacity() and (request := self._next()):
@@ -130,13 +136,12 @@ class Engine:
                     if not self.in_flight:
                         break
                     self._collect()
-                finished = not self.cut_short
             finally:
                 try:
                     while self.in_flight:
                         self._collect()
                 finally:
-                    self._close(finished=finished)
+                    self._close()
 
     def _capacity(self) -> int:
         """Return how many requests may be in flight."""
@@ -172,20 +177,27 @@ class Engine:
                 self.channels.append(channel)
                 yield request
 
+    def _keep_leases(self) -> bool:
+        """Keep the run's lease and what it has claimed while it waits; False where it was lost."""
+        for channel in self.channels:
+            for lease, lane in {(row.lease, row.lane) for row in channel.claimed}:
+                channel.table.extend_lease(lease, lane, self.lease_seconds)
+        return self.lease.extend()
+
     def _make_ready(self, request: Request[Any]) -> bool:
         """Wait for the slot, then mark the rows as being sent; False where nothing is sent."""
         channel = request.channel
         channel.building = request.rows
         if closed := self.pacing.wait_for_slot(channel.group):
             self.statistics.stops[channel.group] = closed
-            channel.table.release(request.rows)
+            channel.give_back(request, request.rows)
             channel.building = ()
             return False
         channel.building = ()
         request.leave_by = time.monotonic() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
         if len(kept) < len(request.rows):
-            channel.table.release([row for row in request.rows if row not in kept])
+            channel.give_back(request, [row for row in request.rows if row not in kept])
             request.keep(kept)
         return bool(kept)
 
@@ -196,17 +208,19 @@ class Engine:
             try:
                 answer = future.result()
             except TooLate:
-                request.channel.table.release(request.rows)
+                request.channel.give_back(request, request.rows)
             except ApiError as error:
-                if not request.channel.refused(request, error):
+                channel = request.channel
+                handle = channel.refused_again if request.outcome_unknown else channel.refused
+                if not handle(request, error):
                     self.errors.put_off(request, error)
             else:
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
 
-    def _close(self, *, finished: bool) -> None:
+    def _close(self) -> None:
         for channel in self.channels:
-            channel.close(finished=finished)
+            channel.close()
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
@@ -220,12 +234,15 @@ class Engine:
         self.empty_lanes.clear()
         self.progressed = True
 
-    def claim(self, channel: Channel[Any], lane: Lane, limit: int) -> list[Any]:
+    def claim(
+        self, channel: Channel[Any], lane: Lane, limit: int, *, newest: bool = False
+    ) -> list[Any]:
         """Return claimed rows of a lane; none where it was found empty a moment ago."""
         key = (channel.group, lane)
         if time.monotonic() < self.empty_lanes.get(key, 0.0):
             return []
-        rows = channel.table.claim(self.shop, lane, limit, seconds=self.lease_seconds)
+        seconds = self.lease_seconds
+        rows = channel.table.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -12,11 +13,12 @@ from django.utils import timezone
 from neuroon_django import signals
 from neuroon_django.api import messages
 from neuroon_django.delivery.batch import ProductBatch
-from neuroon_django.delivery.blame import Blame
+from neuroon_django.delivery.blame import Blame, full_reason
 from neuroon_django.delivery.building import Results, build, render_rows
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.scan import Scan
+from neuroon_django.delivery.witness import find_witness
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.product import SyncedProductQuerySet
@@ -34,10 +36,11 @@ class ProductChannel(Channel[SyncedProduct]):
     """Products of one run. What is to be sent again, halves say, goes ahead of what is due."""
 
     group = Group.PRODUCTS
+    blame: Blame[ProductBatch]
 
     def __init__(self, engine: Engine, scan: Scan | None = None) -> None:
         super().__init__(engine)
-        self.blame: Blame[ProductBatch] = Blame(self._reject, self._give_back)
+        self.blame = Blame(self, self._reject, self._keep, partial(find_witness, self))
         self.rendered: Results = {}  # of the rows that are built next, where the scan rendered them
         self.scan = scan
         if scan is not None:
@@ -55,8 +58,8 @@ class ProductChannel(Channel[SyncedProduct]):
 
     @property
     def has_more(self) -> bool:
-        """Whether requests wait, or the scan is not over."""
-        return bool(self.ready or (self.scan and (self.scan.handed or self.scan.cursor)))
+        """Whether requests or a decision wait, or the scan is not over."""
+        return super().has_more or bool(self.scan and (self.scan.handed or self.scan.cursor))
 
     @property
     def limit(self) -> int:
@@ -70,22 +73,25 @@ class ProductChannel(Channel[SyncedProduct]):
 
     def claim_next(self) -> Sequence[SyncedProduct]:
         """Return rows that are due; where there are none, the scan finds some."""
-        claim = self.engine.claim
+        claim, newest = self.engine.claim, self.blame.wants_newest
         while True:
-            rows = claim(self, Lane.LIVE, self.limit) or self._handed()
-            rows = rows or claim(self, Lane.BACKFILL, self.limit)
-            if rows or self.scan is None or not self.engine.has_time or not self.scan.step():
+            rows = claim(self, Lane.LIVE, self.limit, newest=newest) or self._handed(newest=newest)
+            rows = rows or claim(self, Lane.BACKFILL, self.limit, newest=newest)
+            if rows or not self.engine.has_time:
                 return rows
+            if self.scan is None or not self.scan.step():
+                return self.claim_refused()
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)
             self.engine.progressed = True
             self.prepare()  # ids that the page has released are taken over before they are deleted
             self.engine.on_progress(self.statistics)
 
-    def _handed(self) -> list[SyncedProduct]:
+    def _handed(self, *, newest: bool) -> list[SyncedProduct]:
         """Return rows that the scan has claimed for this run, and keep what it rendered."""
         handed = self.scan.handed if self.scan else deque()
-        pairs = [handed.popleft() for _ in range(min(self.limit, len(handed)))]
+        take = handed.pop if newest else handed.popleft
+        pairs = [take() for _ in range(min(self.limit, len(handed)))]
         self.rendered = {(row.model, row.object_pk): one for row, one in pairs}
         return [row for row, _ in pairs]
 
@@ -108,39 +114,42 @@ class ProductChannel(Channel[SyncedProduct]):
             outcomes.retry(row, reason)
         self.table.settle(outcomes)
 
-    def close(self, *, finished: bool) -> None:
-        """Confirm the remaining provisional rejections where the run is complete."""
-        if finished:
-            self.blame.accepted()
-        self.blame.release()
+    @property
+    def claimed(self) -> list[SyncedProduct]:
+        """The rows that this run has claimed, those of the scan included."""
+        return super().claimed + [row for row, _ in (self.scan.handed if self.scan else ())]
+
+    def close(self) -> None:
         if self.scan is not None:
             self.table.release([row for row, _ in self.scan.handed])
             self.scan.handed.clear()
-        super().close(finished=finished)
+        super().close()
 
     # Answers
 
     def accepted(self, batch: ProductBatch, answer: messages.SyncResult) -> None:
         """Handle a 2xx: named products are rejected, unnamed failures are looked for."""
-        endpoint = self.shop.endpoint(self.group)
+        endpoint, is_witness = self.shop.endpoint(self.group), self.blame.is_witness(batch)
         endpoint.understood()
         named = [row for row in batch.rows if row.external_id in answer.named]
         rest = [row for row in batch.rows if row.external_id not in answer.named]
         missing = len(batch.rows) - max(answer.synced, answer.created + answer.updated)
         unnamed = max(answer.failed, missing) - len(named)
         if len(batch.rows) == 1 and unnamed >= 1:
-            self._refused_alone(batch, "; ".join(answer.messages) or NO_REASON)
+            self._refuse(batch, {batch.rows[0]: "; ".join(answer.messages) or NO_REASON})
             return
         self._learn_route(batch)
         if rest and unnamed > 0:
             part = batch.part(rest)
             self.ready.extendleft(reversed(part.halves() if len(rest) > 1 else [part]))
             rest = []
-        if rest:
+        if rest or len(batch.rows) > max(answer.failed, missing):
             endpoint.succeeded()
-            self.blame.accepted()
-        self._settle(batch, rest, {row: answer.named[row.external_id] for row in named})
-        self._count(answer, len(rest))
+            self.blame.confirm_configuration()
+        self._settle(batch, rest, {})
+        self._refuse(batch, {row: answer.named[row.external_id] for row in named})
+        if not is_witness:
+            self._count(answer, len(rest))
 
     def _count(self, answer: messages.SyncResult, synced: int) -> None:
         counts = {"created": answer.created, "updated": answer.updated, "failed": answer.failed}
@@ -165,26 +174,39 @@ class ProductChannel(Channel[SyncedProduct]):
         """A whole batch was refused: those it names are rejected, else halves are tried."""
         named, _ = messages.read_refusals(error.details, batch.ids)
         if len(batch.rows) == 1:
-            self._refused_alone(batch, named.get(batch.ids[0]) or error.message)
+            own = named.get(batch.ids[0])
+            self._refuse(batch, {batch.rows[0]: own or full_reason(error).message}, error)
         elif named:
             rest = [row for row in batch.rows if row.external_id not in named]
             if rest:
                 self.ready.appendleft(batch.part(rest))
-            guilty = [row for row in batch.rows if row.external_id in named]
-            self._settle(batch, [], {row: named[row.external_id] for row in guilty})
+            refused = [row for row in batch.rows if row.external_id in named]
+            self._refuse(batch, {row: named[row.external_id] for row in refused}, error)
         else:
             self.ready.extendleft(reversed(batch.halves()))
 
-    def _refused_alone(self, batch: ProductBatch, reason: str) -> None:
-        if self.blame.refused_alone(batch, reason, batch.rows[0].external_id):
-            cause = Refused(reason, method="POST", path="products/sync")
-            self.engine.errors.block(self.group, cause)
+    def _refuse(
+        self, batch: ProductBatch, reasons: dict[SyncedProduct, str], error: Refused | None = None
+    ) -> None:
+        """Handle what was refused for a reason of its own, or alone; `error` is the whole answer."""
+        status = error.status if error else None
+        if self.blame.is_witness(batch) and reasons:
+            outcomes = ProductOutcomes(keeps_lease=batch.outcome_unknown)
+            outcomes.witness_refused(batch.rows[0])
+            self.table.settle(outcomes)
+        for row, reason in reasons.items():
+            own = Refused(reason, method="POST", path="products/sync", status=status)
+            self.blame.refused(batch.part([row]), own)
+        self.blame.weigh()
 
     def _reject(self, batch: ProductBatch, reason: str) -> None:
         self._settle(batch, [], {batch.rows[0]: reason})
 
-    def _give_back(self, batches: list[ProductBatch]) -> None:
-        self.table.release([row for batch in batches for row in batch.rows])
+    def _keep(self, refused: Sequence[tuple[ProductBatch, str]]) -> None:
+        outcomes = ProductOutcomes()
+        for batch, reason in refused:
+            outcomes.refused(batch.rows[0], reason)
+        self.table.settle(outcomes)
 
     def _settle(
         self,
@@ -192,7 +214,7 @@ class ProductChannel(Channel[SyncedProduct]):
         synced: Sequence[SyncedProduct],
         refused: dict[SyncedProduct, str],
     ) -> None:
-        outcomes, now = ProductOutcomes(), timezone.now()
+        outcomes, now = ProductOutcomes(keeps_lease=batch.outcome_unknown), timezone.now()
         for row in synced:
             outcomes.synced(row, batch.rendered[row.pk].digest, now)
         for row, reason in refused.items():

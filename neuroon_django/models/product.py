@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.assignment import AssignmentQuerySet, key_of
-from neuroon_django.models.delivery import Delivery, Lane, Outcomes, changed_once_more
-from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+from neuroon_django.models.delivery import Delivery, Lane, changed_once_more
+from neuroon_django.models.outcomes import Outcomes
+from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
@@ -51,6 +53,24 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
             digest=digest,
             in_neuroon=row.in_neuroon,  # as it was before the request began
         )
+
+    def refused(self, row: SyncedProduct, reason: str) -> None:
+        """It was refused, nobody knows for whose fault: it is tried again behind all others.
+
+        What Neuroon has of it is what it had before.
+        """
+        self._add(
+            row,
+            retry=True,
+            status=ProductStatus.PENDING,
+            lane=Lane.REFUSED,
+            last_error=reason,
+            in_neuroon=row.in_neuroon,
+        )
+
+    def witness_refused(self, row: SyncedProduct) -> None:
+        """What Neuroon holds was refused when it was sent once more: Neuroon holds it all the same."""
+        self._add(row, status=ProductStatus.SYNCED, digest=row.digest)
 
     def still_rejected(self, row: SyncedProduct) -> None:
         """The very payload that was refused before would be sent again."""
@@ -108,14 +128,30 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         return self.filter(lane=Lane.DELETES)._begin(rows, seconds, digest="")
 
     @retry_on_deadlock
-    def delete_confirmed(self, rows: Sequence[SyncedProduct]) -> None:
-        """Settle deletes: a row without an object is deleted, one with an object is unlisted."""
+    def claim_witnesses(self, shop: ShopState, limit: int, seconds: float) -> list[SyncedProduct]:
+        """Lease products that Neuroon is known to hold and that nobody is about to send."""
+        synced = self.of(shop).filter(status=ProductStatus.SYNCED, due_at=None, in_neuroon=True)
+        idle = synced.filter(lease="").exclude(model="")
+        pks = list(idle.exclude(digest="").order_by("-pk").values_list("pk", flat=True)[:limit])
+        token = uuid4().hex
+        if pks:
+            claimed = {"lease": token, "claimed_revision": F("revision")}
+            idle.filter(RawIn("pk", pks)).update(**claimed, due_at=from_now(seconds))
+        return list(self.filter(RawIn("pk", pks), lease=token).order_by("-pk")) if pks else []
+
+    @retry_on_deadlock
+    def delete_confirmed(self, rows: Sequence[SyncedProduct], *, keeps_lease: bool = False) -> None:
+        """Settle deletes: a row without an object is deleted, one with an object is unlisted.
+
+        With `keeps_lease` rows stay until it ends: an earlier attempt may still be on its way.
+        """
         if not rows:
             return
         # One statement, where `delete()` would read first if the shop listens to all deletes: a row
         # that is given a new owner in between must stay.
-        self._claimed(rows).filter(model="")._raw_delete(self.db)
-        outcomes = ProductOutcomes()
+        if not keeps_lease:
+            self._claimed(rows).filter(model="")._raw_delete(self.db)
+        outcomes = ProductOutcomes(keeps_lease=keeps_lease)
         for row in rows:
             outcomes.deleted(row)
         self.settle(outcomes)
@@ -164,6 +200,11 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected row due, whatever was refused."""
         return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
+
+    def unanswered(self) -> Self:
+        """Leave out what was answered and is leased only because an earlier attempt was not."""
+        answered = [ProductStatus.SYNCED, ProductStatus.UNLISTED]
+        return self.exclude(~Q(lease=""), status__in=answered)
 
     def forget_digests(self, shop: ShopState) -> int:
         """Take nothing for known any more, so that everything is sent again."""
