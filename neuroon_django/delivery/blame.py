@@ -106,6 +106,7 @@ class Blame(Generic[Q]):
             alike = [one for one in self.provisional if one.words & self.witness_words]
             self._block(alike) if alike else self._reject_provisional()
             return
+        at_end = at_end or self._is_last()
         common = frozenset.intersection(*(one.words for one in self.provisional))
         count = len(self.provisional) + sum(bool(words & common) for words in self._remembered())
         if not common:
@@ -145,9 +146,22 @@ class Blame(Generic[Q]):
         """Yield in which words earlier runs were refused; a run in the foreground goes on by itself."""
         if self.channel.engine.foreground:
             return
-        rows = self.channel.table.of(self.channel.shop).filter(lane=Lane.REFUSED, lease="")
-        for row in rows.order_by("-due_at")[: ENOUGH - 1]:
+        rows = self.channel.table.of(self.channel.shop).filter(lane=Lane.REFUSED)
+        others = rows.exclude(pk__in=[one.request.rows[0].pk for one in self.provisional])
+        for row in others.order_by("-due_at")[: ENOUGH - 1]:
             yield words_of(row.last_error, str(row))
+
+    def _is_last(self) -> bool:
+        """Return whether nobody is left to try; a task counts those that earlier runs have tried."""
+        channel = self.channel
+        sending = (r for r in channel.engine.in_flight.values() if r.channel is channel)
+        left = [row for request in (*channel.ready, *sending) for row in request.rows]
+        if not channel.engine.foreground:
+            left = [row for row in left if row.lane != Lane.REFUSED]
+        if left or channel.goes_on:
+            return False
+        lanes = [Lane.LIVE, Lane.BACKFILL]
+        return not channel.table.of(channel.shop).filter(lane__in=lanes).due().exists()
 
     # What is done about it
 

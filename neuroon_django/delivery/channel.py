@@ -117,10 +117,15 @@ class Channel(ABC, Generic[R]):
         """The provisional rejections of this run (law 8)."""
         return self.blame.provisional if self.blame else ()
 
+    # Whether rows are found that are not due in the tables yet.
+    @property
+    def goes_on(self) -> bool:
+        return False
+
     @property
     def has_more(self) -> bool:
         """Whether there is more to send, or to decide, than what is due in the tables."""
-        return bool(self.ready or self.provisional)
+        return bool(self.ready or self.provisional or self.goes_on)
 
     def prepare(self) -> None:
         """Fold what changed, before rows are claimed."""

@@ -61,22 +61,14 @@ class Engine:
         self.has_work = has_work
         self.on_progress = on_progress
         self.statistics = RunStatistics()
-        self.pacing = Pacing(
-            shop,
-            foreground=foreground,
-            until=until,
-            keep_leases=self._keep_leases,
-            on_wait=on_wait,
-        )
+        self.pacing = Pacing(shop, foreground, until, self._keep_leases, on_wait)
         self.lease = RunLease(shop.endpoint(group), handed_over=handed_over)
         self.countdown: float | None = None
         self.channels: list[Channel[Any]] = []
         self.in_flight: dict[Future[Any], Request[Any]] = {}
         self.empty_lanes: dict[Any, float] = {}  # until when each is left alone
         self.progressed = False  # in this round: what was found may be due in another lane
-        self.drained = (
-            False  # fewer rows were claimed than asked for: a look may tell that none is left
-        )
+        self.drained = False  # fewer rows were claimed than asked for: perhaps none is left
         self.errors = ErrorPolicy(shop, self.statistics, foreground=foreground)
 
     def run(self) -> RunStatistics:

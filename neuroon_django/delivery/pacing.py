@@ -29,7 +29,6 @@ class Pacing:
     def __init__(
         self,
         shop: ShopState,
-        *,
         foreground: bool,
         until: float,
         keep_leases: Callable[[], bool] = lambda: True,

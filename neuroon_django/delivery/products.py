@@ -57,9 +57,9 @@ class ProductChannel(Channel[SyncedProduct]):
         return self.shop.known_route is None
 
     @property
-    def has_more(self) -> bool:
-        """Whether requests or a decision wait, or the scan is not over."""
-        return super().has_more or bool(self.scan and (self.scan.handed or self.scan.cursor))
+    def goes_on(self) -> bool:
+        """Whether the scan is not over."""
+        return bool(self.scan and (self.scan.handed or self.scan.cursor))
 
     @property
     def limit(self) -> int:

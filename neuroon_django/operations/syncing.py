@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import (
@@ -35,6 +37,7 @@ class Remainder:
     reasons: list[str]  # why requests stopped
     cures: list[str]
     queued: dict[str, int]  # by noun
+    unknown_until: datetime | None  # whether Neuroon has some is not known, and they wait until then
     leased_until: datetime | None  # by another worker
     rejections: list[Rejections]
 
@@ -49,6 +52,9 @@ class Remainder:
         if total:
             things = join([count(n, noun) for noun, n in self.queued.items() if n])
             yield f"{things} {is_or_are(total)} still queued. Run neuroon_sync again."
+        if self.unknown_until:
+            until = clock_time(self.unknown_until)
+            yield f"Neuroon may have got some of them all the same: they are sent again after {until}."
         if self.leased_until:
             until = clock_time(self.leased_until)
             yield f"Another worker is sending some of them, until {until} at the latest."
@@ -61,10 +67,12 @@ class Sync:
         self.shop = shop
         self.scan = scan
         self.on_progress: Callable[[int], None] = lambda done: None
+        self.on_wait: Callable[[str], None] = lambda text: None
+        options: dict[str, Any] = {"foreground": True, "on_wait": self._tell_wait}
         self.products = product_run(
-            shop, client, scan=scan, foreground=True, on_progress=self._count_products
+            shop, client, scan=scan, on_progress=self._count_products, **options
         )
-        self.orders = order_run(shop, client, foreground=True)
+        self.orders = order_run(shop, client, **options)
 
     def expected(self) -> int:
         """Fold what changed, then return how many products the run has to do."""
@@ -73,9 +81,16 @@ class Sync:
             return sum(s.live_queryset().count() for s in registry.products(self.shop.config))
         return int(SyncedProduct.objects.of(self.shop).waiting().count())
 
-    def run(self, on_progress: Callable[[int], None]) -> None:
-        """Send until nothing is due, or nothing can be sent; tell how many products are done."""
-        self.on_progress = on_progress
+    def run(
+        self,
+        on_progress: Callable[[int], None],
+        on_wait: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Send until nothing is due, or nothing can be sent; tell how many products are done.
+
+        `on_wait` is told what is waited for, and for how long.
+        """
+        self.on_progress, self.on_wait = on_progress, on_wait
         self.products.run()
         if self.scan is not None:
             Conversion.objects.reassess(self.shop)
@@ -87,19 +102,25 @@ class Sync:
         stops = [*products.stops.values(), *orders.stops.values()]
         reasons = [*stops, *products.errors, *orders.errors]
         cures = [pause.cure for pause in pauses_of(self.shop) if pause.reason in reasons]
-        queued = SyncedProduct.objects.of(self.shop).waiting()
-        leases = queued.exclude(lease="").order_by("-due_at").values_list("due_at", flat=True)
+        queued = SyncedProduct.objects.of(self.shop).waiting().unanswered()
+        waiting = Conversion.objects.of(self.shop).waiting()
+        own = products.unknown_leases | orders.unknown_leases
+        unknown, others = _lease_ends([queued, waiting], own)
         return Remainder(
             reasons=list(dict.fromkeys(reasons)),
             cures=list(dict.fromkeys(filter(None, cures))),
             queued={
                 "product": queued.count(),
-                "order": Conversion.objects.of(self.shop).waiting().count(),
+                "order": waiting.count(),
                 "change": Change.objects.count(),
             },
-            leased_until=leases.first(),
+            unknown_until=unknown,
+            leased_until=others,
             rejections=[*self._rejected_products(), self._rejected_orders()],
         )
+
+    def _tell_wait(self, seconds: float, reason: str) -> None:
+        self.on_wait(f"waiting {seconds:,.0f} s: {reason}")
 
     def _count_products(self, done: RunStatistics) -> None:
         settled = done.synced + done.rejected + done.unchanged + done.deleted
@@ -123,6 +144,15 @@ class Sync:
         latest = rejected[: -SHOWN - 1 : -1]
         examples = [f"Order {name}: {reason}" for name, reason in latest]
         return Rejections("order", len(rejected), reasons, examples)
+
+
+def _lease_ends(
+    querysets: Sequence[QuerySet[Any]], own: set[str]
+) -> tuple[datetime | None, datetime | None]:
+    """Return when the last lease ends of those that are this run's own, and of the others."""
+    rows = [row for rows in querysets for row in rows.exclude(lease="").values_list("lease", "due_at")]
+    ours = max((due_at for lease, due_at in rows if lease in own), default=None)
+    return ours, max((due_at for lease, due_at in rows if lease not in own), default=None)
 
 
 class Planned(NamedTuple):

@@ -379,11 +379,11 @@ def test_law_08_after_the_cure_a_lone_new_order_sets_the_others_free(neuroon, fl
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (("products[0].imageUrl: must be a valid URL", "A"), ("products[3].imageUrl: must be a valid URL", "B")),
+        (("products[0].imageUrl: not a URL", "A"), ("products[3].imageUrl: not a URL", "B")),
         (("7: has 17 images of 7", "7"), ("8: has 18 images of 7", "8")),
         (("red-shoe is unknown", "red-shoe"), ("hat is unknown", "hat")),
         (("price is too high", "price"), ("price is too high", "hat")),
-        (("SKU-1 refused at 2026-01-01T10:00:00Z", "SKU-1"), ("SKU-22 refused at 2026-01-02T11:12:13Z", "SKU-22")),
+        (("SKU-1 refused at 10:00:00Z", "SKU-1"), ("SKU-22 refused at 11:12:13Z", "SKU-22")),
         (("A b/c: no (trace 0af7651916cd)", "A b/c"), ("D: no (trace 9bf7651916ce)", "D")),
     ],
 )  # fmt: skip
