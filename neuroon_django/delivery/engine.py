@@ -17,7 +17,7 @@ from typing import Any
 from neuroon_django.api import Client
 from neuroon_django.delivery.channel import Channel, Request, TooLate
 from neuroon_django.delivery.error_policy import ErrorPolicy
-from neuroon_django.delivery.pacing import Pacing
+from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
 from neuroon_django.delivery.run_lease import RunLease
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError
@@ -92,8 +92,10 @@ class Engine:
 
     @property
     def has_time(self) -> bool:
-        """Whether a new request may begin, and the run is still this one's."""
-        return time.monotonic() < self.until and self.lease.extend()
+        """Whether a new request may begin, and the run is still this one's; a lost one says so."""
+        if not self.lease.extend():
+            self.statistics.stops.setdefault(self.lease.endpoint.group, LEASE_LOST)
+        return self.lease.is_held and time.monotonic() < self.until
 
     @property
     def cut_short(self) -> bool:

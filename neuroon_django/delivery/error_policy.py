@@ -64,12 +64,12 @@ class ErrorPolicy:
     def _try_again(self, request: Request[Any], error: ApiError) -> None:
         """Let the holder of a lease send the very same bytes once more, or say why it gives up."""
         channel = request.channel
+        self.statistics.unknown_leases |= {row.lease for row in request.rows}
         sends_again = self.foreground and channel.group not in self.statistics.stops
         if sends_again and request.attempts < MAX_ATTEMPTS:
             channel.ready.appendleft(request)
             return
         self.statistics.errors.append(str(error))
-        self.statistics.unknown_leases |= {row.lease for row in request.rows}
 
     def block(self, group: str, error: ApiError) -> float:
         """Block the endpoint and end this group's part in the run; or, where it is soon over, wait.

@@ -14,7 +14,7 @@ logger = logging.getLogger("neuroon_django")
 MAX_TASK_SLEEP = 1.0  # seconds that a task sleeps for its slot inside a worker
 SLICE = 5.0  # seconds slept at once: between two, the run's leases are extended
 ASKED_TO_WAIT = "Neuroon asked to wait"
-LEASE_LOST = "another run took over while this one waited"
+LEASE_LOST = "another run took the work over, as this one stood still for too long"
 
 
 class Pacing:
