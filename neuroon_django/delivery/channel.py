@@ -16,6 +16,7 @@ from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Delivery, Group, Lane
 
 if TYPE_CHECKING:
+    from neuroon_django.delivery.blame import Blame, Refusal
     from neuroon_django.delivery.engine import Engine
     from neuroon_django.models.delivery import DeliveryQuerySet
 
@@ -35,6 +36,8 @@ class Request(ABC, Generic[R]):
         self.rows = list(rows)
         self.leave_by = float("inf")
         self.is_part = False  # of a request that was refused
+        self.attempts = 0  # that failed
+        self.outcome_unknown = False  # of one of them: it may still be carried out
 
     def send(self, client: Client) -> Any:
         """Make the request, in a thread that only talks HTTP; return what the client read."""
@@ -58,6 +61,7 @@ class Channel(ABC, Generic[R]):
     """
 
     group: ClassVar[Group]
+    blame: Blame[Any] | None = None
 
     @property
     @abstractmethod
@@ -68,7 +72,7 @@ class Channel(ABC, Generic[R]):
         self.engine = engine
         self.shop = engine.shop
         self.statistics = engine.statistics
-        self.ready: deque[Request[R]] = deque()
+        self.ready: deque[Any] = deque()
         self.building: Sequence[R] = ()
 
     # Whether only one request may be in flight, as something has to be found out first.
@@ -103,9 +107,25 @@ class Channel(ABC, Generic[R]):
         return self.ready.popleft() if self.ready else None
 
     @property
+    def claimed(self) -> list[R]:
+        """The rows that this run has claimed and not sent yet."""
+        waiting = [*self.ready, *(one.request for one in self.provisional)]
+        return [*self.building, *(row for request in waiting for row in request.rows)]
+
+    @property
+    def provisional(self) -> Sequence[Refusal]:
+        """The provisional rejections of this run (law 8)."""
+        return self.blame.provisional if self.blame else ()
+
+    # Whether rows are found that are not due in the tables yet.
+    @property
+    def goes_on(self) -> bool:
+        return False
+
+    @property
     def has_more(self) -> bool:
-        """Whether there is more to send than what is due in the tables."""
-        return bool(self.ready)
+        """Whether there is more to send, or to decide, than what is due in the tables."""
+        return bool(self.ready or self.provisional or self.goes_on)
 
     def prepare(self) -> None:
         """Fold what changed, before rows are claimed."""
@@ -114,6 +134,17 @@ class Channel(ABC, Generic[R]):
         """Return rows that are due: live edits ahead of the backfill."""
         claim = self.engine.claim
         return claim(self, Lane.LIVE, self.limit) or claim(self, Lane.BACKFILL, self.limit)
+
+    def claim_refused(self) -> Sequence[R]:
+        """Return rows that were refused before, behind a witness; where there are none, decide."""
+        if self.blame is None or self.ready or self.group in self.statistics.stops:
+            return []
+        rows = self.engine.claim(self, Lane.REFUSED, self.limit)
+        if rows:
+            self.blame.call_witness()
+        elif not any(request.channel is self for request in self.engine.in_flight.values()):
+            self.blame.weigh(at_end=True)
+        return rows
 
     @abstractmethod
     def build(self, rows: Sequence[R]) -> Iterable[Request[R]]:
@@ -135,14 +166,26 @@ class Channel(ABC, Generic[R]):
     def refused(self, request: Any, error: ApiError) -> bool:
         """Handle an error that lies in what was sent; return False where it does not."""
 
+    def refused_again(self, request: Any, error: ApiError) -> bool:
+        """Handle an error after an attempt of unknown outcome; return False where it says nothing."""
+        return False
+
+    def give_back(self, request: Request[R], rows: Sequence[R]) -> None:
+        """Give rows of a request back unsent, unless an earlier attempt may be on its way (law 5)."""
+        if not request.outcome_unknown:
+            self.table.release(rows)
+
     @abstractmethod
     def retry(self, rows: Sequence[R], delay: float, reason: str = "") -> None:
         """Make rows due after so many seconds, for that reason."""
 
-    def close(self, *, finished: bool) -> None:
-        """Give back what was claimed and not sent; `finished` says that nothing is left to do."""
-        parts = [row for request in self.ready if request.is_part for row in request.rows]
-        whole = [row for request in self.ready if not request.is_part for row in request.rows]
+    def close(self) -> None:
+        """Give back what was claimed and not sent; what is undecided another run decides."""
+        if self.blame is not None:
+            self.blame.keep_provisional()
+        unsent = [request for request in self.ready if not request.outcome_unknown]
+        parts = [row for request in unsent if request.is_part for row in request.rows]
+        whole = [row for request in unsent if not request.is_part for row in request.rows]
         self.table.release([*self.building, *whole])
         self.retry(parts, 0)  # they count as tried, so that fewer of them are claimed at once
         self.ready.clear()

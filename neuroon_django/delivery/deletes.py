@@ -105,6 +105,13 @@ class DeleteChannel(Channel[SyncedProduct]):
             return False
         return True
 
+    def refused_again(self, request: DeleteRequest, error: ApiError) -> bool:
+        """Handle a 404 after an attempt that may have been carried out: it was."""
+        gone = isinstance(error, NotFound) and self.shop.known_route == "plugin"
+        if gone:
+            self._confirm(request)
+        return gone
+
     def _concerns_id(self, error: ApiError, row: SyncedProduct) -> bool:
         """Return whether another id may be accepted; one that cannot be in a path was never sent."""
         if error.status == 500:
@@ -114,7 +121,7 @@ class DeleteChannel(Channel[SyncedProduct]):
     def _confirm(self, request: DeleteRequest) -> None:
         """Note that Neuroon does not have the product any more."""
         self.shop.endpoint(self.group).succeeded()
-        self.table.delete_confirmed(request.rows)
+        self.table.delete_confirmed(request.rows, keeps_lease=request.outcome_unknown)
         self.statistics.deleted += 1
 
     def _keep(self, request: DeleteRequest, error: ApiError) -> None:

@@ -12,14 +12,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import Any
 
 from neuroon_django.api import Client
 from neuroon_django.api.transport import TooLate, clock
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
+from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
 from neuroon_django.delivery.lease import RunLease
-from neuroon_django.delivery.pacing import Pacing
+from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, Lane, ShopState
@@ -27,16 +28,6 @@ from neuroon_django.models import Group, Lane, ShopState
 logger = logging.getLogger("neuroon_django")
 
 EMPTY_LANE_REST = 0.5  # seconds that a lane found empty is left alone, unless something was folded
-BEAT = 60.0  # seconds within which beat wakes a worker anyway
-TIMER_PRECISION = 1.0  # seconds by which Celery's own timer may be late: shorter waits need none
-HAND_OVER_GRACE = 5.0  # seconds that others leave a run alone which a message is to go on with
-
-
-class FollowUp(NamedTuple):
-    """The message that goes on with a run: after how many seconds, and with the token of which."""
-
-    countdown: float
-    resumes: str = ""
 
 
 class Engine:
@@ -60,6 +51,7 @@ class Engine:
         resumes: str = "",
         has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
+        on_wait: Callable[[float, str], None] = lambda seconds, reason: None,
     ) -> None:
         self.shop = shop
         self.client = client
@@ -68,7 +60,7 @@ class Engine:
         self.has_work = has_work
         self.on_progress = on_progress
         self.statistics = RunStatistics()
-        self.pacing = Pacing(shop, foreground=foreground, until=until)
+        self.pacing = Pacing(shop, foreground, until, self._keep_leases, on_wait)
         self.lease = RunLease(shop.endpoint(group), resumes=resumes)
         self.follow_up: FollowUp | None = None
         self.channels: list[Channel[Any]] = []
@@ -88,7 +80,7 @@ class Engine:
             if self.foreground:
                 self.channels[0].table.reset_backoff(self.shop)
             self._work()
-            self._plan_next_run()
+            self.follow_up = None if self.foreground else follow_up_of(self)
         finally:
             self.lease.release()
         return self.statistics
@@ -96,45 +88,28 @@ class Engine:
     @property
     def has_time(self) -> bool:
         """Return whether a new request may begin, and the run is still this one's."""
-        return time.monotonic() < self.until and self.lease.extend()
+        if not self.lease.extend():
+            self.statistics.stops.setdefault(self.lease.endpoint.group, LEASE_LOST)
+        return self.lease.is_held and time.monotonic() < self.until
 
     def _work(self) -> None:
         """Drain until nobody asks for another look, the time is up, or all channels are blocked."""
         while True:
             self._drain()
-            if not self.has_time or not self._open_groups() or self.lease.end():
+            if not self.has_time or not self.open_groups or self.lease.end():
                 return
             self.empty_lanes.clear()
 
-    def _open_groups(self) -> list[Group]:
+    @property
+    def open_groups(self) -> list[Group]:
         """Return the groups of this run in which requests may still leave."""
         return [c.group for c in self.channels if c.group not in self.statistics.stops]
-
-    def _plan_next_run(self) -> None:
-        """Decide when a run that ends before its work is gone on with, and by whom."""
-        if self.foreground:
-            return
-        if self.lease.is_held and (groups := self._open_groups()):
-            self._hand_over(min(self.shop.endpoint(group).seconds_closed() for group in groups))
-        elif self.statistics.stops:
-            blocked = map(self.shop.endpoint, self.statistics.stops)
-            seconds = min(max(1.0, endpoint.seconds_closed()) for endpoint in blocked)
-            if seconds < BEAT and self.lease.endpoint.row.schedule_retry(seconds):
-                self.follow_up = FollowUp(seconds)
-
-    def _hand_over(self, closed: float) -> None:
-        """Leave the work to a message, which comes when requests may leave again."""
-        if closed < BEAT:
-            countdown = closed if closed > TIMER_PRECISION else 0.0
-            self.lease.hand_over(countdown + HAND_OVER_GRACE)
-            self.follow_up = FollowUp(countdown, self.lease.token)
 
     # Requests
 
     def _drain(self) -> None:
         """Send until nothing is due; settle what is in flight, and give back what was not sent."""
         with ThreadPoolExecutor(self.shop.config.IN_FLIGHT, thread_name_prefix="neuroon") as pool:
-            finished = False
             try:
                 while True:
                     while len(self.in_flight) < self._capacity() and (request := self._next()):
@@ -142,13 +117,12 @@ class Engine:
                     if not self.in_flight:
                         break
                     self._collect()
-                finished = self.has_time and not self.statistics.stops
             finally:
                 try:
                     while self.in_flight:
                         self._collect()
                 finally:
-                    self._close(finished=finished)
+                    self._close()
 
     def _capacity(self) -> int:
         """Return how many requests may be in flight."""
@@ -184,20 +158,27 @@ class Engine:
                 self.channels.append(channel)
                 yield request
 
+    def _keep_leases(self) -> bool:
+        """Keep the run's lease and what it has claimed while it waits; False where it was lost."""
+        for channel in self.channels:
+            for lease, lane in {(row.lease, row.lane) for row in channel.claimed}:
+                channel.table.extend_lease(lease, lane, self.lease_seconds)
+        return self.lease.extend()
+
     def _make_ready(self, request: Request[Any]) -> bool:
         """Wait for the slot, then mark the rows as being sent; False where nothing is sent."""
         channel = request.channel
         channel.building = request.rows
         if closed := self.pacing.wait_for_slot(channel.group):
             self.statistics.stops[channel.group] = closed
-            channel.table.release(request.rows)
+            channel.give_back(request, request.rows)
             channel.building = ()
             return False
         request.leave_by = clock() + self.shop.config.TIMEOUT
         kept = channel.begin(request.rows, self.lease_seconds)
         channel.building = ()  # from here on only the end of its lease says that it is over
         if len(kept) < len(request.rows):
-            channel.table.release([row for row in request.rows if row not in kept])
+            channel.give_back(request, [row for row in request.rows if row not in kept])
             request.keep(kept)
         return bool(kept)
 
@@ -208,17 +189,19 @@ class Engine:
             try:
                 answer = future.result()
             except TooLate:
-                request.channel.table.release(request.rows)
+                request.channel.give_back(request, request.rows)
             except ApiError as error:
-                if not request.channel.refused(request, error):
+                channel = request.channel
+                handle = channel.refused_again if request.outcome_unknown else channel.refused
+                if not handle(request, error):
                     self.errors.put_off(request, error)
             else:
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
 
-    def _close(self, *, finished: bool) -> None:
+    def _close(self) -> None:
         for channel in self.channels:
-            channel.close(finished=finished)
+            channel.close()
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
@@ -232,12 +215,15 @@ class Engine:
         self.empty_lanes.clear()
         self.progressed = True
 
-    def claim(self, channel: Channel[Any], lane: Lane, limit: int) -> list[Any]:
+    def claim(
+        self, channel: Channel[Any], lane: Lane, limit: int, *, newest: bool = False
+    ) -> list[Any]:
         """Return claimed rows of a lane; none where it was found empty a moment ago."""
         key = (channel.group, lane)
         if time.monotonic() < self.empty_lanes.get(key, 0.0):
             return []
-        rows = channel.claimable.claim(self.shop, lane, limit, seconds=self.lease_seconds)
+        seconds = self.lease_seconds
+        rows = channel.claimable.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from neuroon_django import signals
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery.blame import Blame
+from neuroon_django.delivery.blame import Blame, full_reason
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
 from neuroon_django.delivery.fold import fold_orders_for
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.feeds import Invalid, Waiting, registry
 from neuroon_django.feeds.reporting import ReportResult
-from neuroon_django.models import Conversion, ConversionOutcomes, Group, ShopState
+from neuroon_django.models import Conversion, ConversionOutcomes, Group, Lane, ShopState
 from neuroon_django.models.conversion import ConversionQuerySet
 
 if TYPE_CHECKING:
@@ -47,10 +47,12 @@ class OrderChannel(Channel[Conversion]):
     """Reports of one run."""
 
     group = Group.CONVERSIONS
+    blame: Blame[OrderReport]
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self.blame: Blame[OrderReport] = Blame(self._reject, self._give_back)
+        # What was reported cannot be sent again as a witness: its clicks are forgotten.
+        self.blame = Blame(self, self._reject, self._keep)
 
     @property
     def limit(self) -> int:
@@ -70,6 +72,12 @@ class OrderChannel(Channel[Conversion]):
     def prepare(self) -> None:
         if fold_orders_for(self.shop, FOLD_SECONDS, self.engine.until):
             self.engine.found_work()
+
+    def claim_next(self) -> Sequence[Conversion]:
+        claim, newest = self.engine.claim, self.blame.wants_newest
+        rows = claim(self, Lane.LIVE, self.limit, newest=newest)
+        rows = rows or claim(self, Lane.BACKFILL, self.limit, newest=newest)
+        return rows or self.claim_refused()
 
     def build(self, rows: Sequence[Conversion]) -> Iterable[OrderReport]:
         outcomes, reports = ConversionOutcomes(), []
@@ -95,12 +103,9 @@ class OrderChannel(Channel[Conversion]):
             outcomes.retry(row, reason)
         self.table.settle(outcomes)
 
-    def close(self, *, finished: bool) -> None:
-        """Confirm the remaining provisional rejections where the run is complete; wipe old clicks."""
-        if finished:
-            self.blame.accepted()
-        self.blame.release()
-        super().close(finished=finished)
+    def close(self) -> None:
+        """Give back what was not sent, and wipe old clicks."""
+        super().close()
         self.table.wipe_clicks(conf.KEEP_CLICKS.total_seconds())
 
     # Answers
@@ -108,7 +113,7 @@ class OrderChannel(Channel[Conversion]):
     def accepted(self, report: OrderReport, answer: None = None) -> None:
         """Handle a 2xx: the order is reported, and closed for good."""
         self.shop.endpoint(self.group).succeeded()
-        self.blame.accepted()
+        self.blame.confirm_configuration()
         outcomes = ConversionOutcomes()
         outcomes.sent(report.row)
         self.table.settle(outcomes)
@@ -117,12 +122,12 @@ class OrderChannel(Channel[Conversion]):
         self.notify(signals.conversion_sent, report.row.model, row=report.row)
 
     def refused(self, report: OrderReport, error: ApiError) -> bool:
-        """Handle a refusal of one order: its own fault, unless the first ones are all told the same."""
+        """Handle a refusal of one order: its own fault, unless others are refused in the same words."""
         if not isinstance(error, Refused):
             return False
         self.shop.endpoint(self.group).understood()
-        if self.blame.refused_alone(report, error.message, report.row.order_id):
-            self.engine.errors.block(self.group, error)
+        self.blame.refused(report, full_reason(error))
+        self.blame.weigh()
         return True
 
     def _reject(self, report: OrderReport, reason: str) -> None:
@@ -131,8 +136,11 @@ class OrderChannel(Channel[Conversion]):
         outcomes.rejected(report.row, reason)
         self.table.settle(outcomes)
 
-    def _give_back(self, reports: list[OrderReport]) -> None:
-        self.table.release([report.row for report in reports])
+    def _keep(self, refused: Sequence[tuple[OrderReport, str]]) -> None:
+        outcomes = ConversionOutcomes()
+        for report, reason in refused:
+            outcomes.refused(report.row, reason)
+        self.table.settle(outcomes)
 
     def _tell_rejected(self, row: Conversion, reason: str) -> None:
         self.statistics.rejected_orders.append((row.order_id or row.object_pk, reason))

@@ -1,45 +1,35 @@
-"""The channel of products: batches to sync, and what an answer says of each product in them."""
+"""The channel of products: which batch is sent next. What an answer means, `product_answers` says."""
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-
-from neuroon_django import signals
-from neuroon_django.api import messages
 from neuroon_django.delivery import ways
 from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
-from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
+from neuroon_django.delivery.channel import FOLD_SECONDS
 from neuroon_django.delivery.fold import fold_for
+from neuroon_django.delivery.product_answers import ProductAnswers
 from neuroon_django.delivery.scan import Scan
-from neuroon_django.exceptions import ApiError, Refused
+from neuroon_django.delivery.witness import find_witness
 from neuroon_django.feeds import registry
-from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
+from neuroon_django.models import Change, Lane, ProductOutcomes, SyncedProduct
 from neuroon_django.models.product import SyncedProductQuerySet
 
 if TYPE_CHECKING:
     from neuroon_django.delivery.engine import Engine
 
-logger = logging.getLogger("neuroon_django")
 
-NO_REASON = "refused without a reason"
-
-
-class ProductChannel(Channel[SyncedProduct]):
-    """Products of one run. What is to be sent again, halves say, goes ahead of what is due."""
-
-    group = Group.PRODUCTS
+class ProductChannel(ProductAnswers):
+    """Products of one run."""
 
     def __init__(self, engine: Engine, scan: Scan | None = None) -> None:
         super().__init__(engine)
-        self.blame: Blame[ProductBatch] = Blame(self._reject, self._give_back)
+        self.blame = Blame(self, self._reject, self._keep, partial(find_witness, self))
         self.rendered: Results = {}  # of the rows that are built next, where the scan rendered them
         self.scan = scan
         if scan is not None:
@@ -56,13 +46,13 @@ class ProductChannel(Channel[SyncedProduct]):
 
     @property
     def goes_alone(self) -> bool:
-        """Whether the way is still to be found: by one product alone."""
+        """Return whether the way is still to be found: by one product alone."""
         return self.shop.known_way is None
 
     @property
-    def has_more(self) -> bool:
-        """Whether requests wait, or the scan is not over."""
-        return bool(self.ready or (self.scan and self.scan.has_more))
+    def goes_on(self) -> bool:
+        """Return whether the scan is not over."""
+        return bool(self.scan and self.scan.has_more)
 
     @property
     def limit(self) -> int:
@@ -76,22 +66,25 @@ class ProductChannel(Channel[SyncedProduct]):
 
     def claim_next(self) -> Sequence[SyncedProduct]:
         """Return rows that are due; where there are none, the scan finds some."""
-        claim = self.engine.claim
+        claim, newest = self.engine.claim, self.blame.wants_newest
         while True:
-            rows = claim(self, Lane.LIVE, self.limit) or self._handed()
-            rows = rows or claim(self, Lane.BACKFILL, self.limit)
-            if rows or self.scan is None or not self.engine.has_time or not self.scan.step():
+            rows = claim(self, Lane.LIVE, self.limit, newest=newest) or self._handed(newest=newest)
+            rows = rows or claim(self, Lane.BACKFILL, self.limit, newest=newest)
+            if rows or not self.engine.has_time:
                 return rows
+            if self.scan is None or not self.scan.step():
+                return self.claim_refused()
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)
             self.engine.progressed = True
             self.prepare()  # ids that the page has released are taken over before they are deleted
             self.engine.on_progress(self.statistics)
 
-    def _handed(self) -> list[SyncedProduct]:
+    def _handed(self, *, newest: bool) -> list[SyncedProduct]:
         """Return rows that the scan has claimed for this run, and keep what it rendered."""
         handed = self.scan.handed if self.scan else deque()
-        pairs = [handed.popleft() for _ in range(min(self.limit, len(handed)))]
+        take = handed.pop if newest else handed.popleft
+        pairs = [take() for _ in range(min(self.limit, len(handed)))]
         self.rendered = {(row.model, row.object_pk): one for row, one in pairs}
         return [row for row, _ in pairs]
 
@@ -115,132 +108,17 @@ class ProductChannel(Channel[SyncedProduct]):
             outcomes.retry(row, reason)
         self.table.settle(outcomes)
 
-    def close(self, *, finished: bool) -> None:
-        """Confirm the remaining provisional rejections where the run is complete."""
-        if finished:
-            self.blame.accepted()
-        self.blame.release()
+    @property
+    def claimed(self) -> list[SyncedProduct]:
+        """Return the rows that this run has claimed and not sent, those of the scan included."""
+        return super().claimed + [row for row, _ in (self.scan.handed if self.scan else ())]
+
+    def close(self) -> None:
+        """Give back what was claimed and not sent."""
         if self.goes_alone:  # the product that finds the way goes on with it in the next run
             self.retry([row for batch in self.ready for row in batch.rows], ways.FIRST_IN_LINE)
             self.ready.clear()
         if self.scan is not None:
             self.table.release([row for row, _ in self.scan.handed])
             self.scan.handed.clear()
-        super().close(finished=finished)
-
-    # Answers
-
-    def accepted(self, batch: ProductBatch, answer: messages.SyncResult) -> None:
-        """Handle a 2xx: named products are rejected, unnamed failures are looked for."""
-        endpoint = self.shop.endpoint(self.group)
-        endpoint.understood()
-        refused = {
-            row: answer.refused[row.external_id]
-            for row in batch.rows
-            if row.external_id in answer.refused
-        }
-        rest = [row for row in batch.rows if row not in refused]
-        if len(batch.rows) == 1 and answer.unnamed:
-            self._refused_alone(batch, "; ".join(answer.messages) or NO_REASON)
-            return
-        self._learn_way(batch)
-        if rest and answer.unnamed:
-            part = batch.part(rest)
-            self.ready.extendleft(reversed(part.halves() if len(rest) > 1 else [part]))
-            rest = []
-        if rest:
-            endpoint.succeeded()
-            self.blame.accepted()
-        self._settle(batch, rest, refused, answer.warnings)
-        self._count(batch, answer, len(rest))
-
-    def _count(self, batch: ProductBatch, answer: messages.SyncResult, synced: int) -> None:
-        counts = {"created": answer.created, "updated": answer.updated, "failed": answer.failed}
-        self.statistics.synced += synced
-        for name, count in counts.items():
-            setattr(self.statistics, name, getattr(self.statistics, name) + count)
-        for label in dict.fromkeys(row.model for row in batch.rows):
-            self.notify(signals.products_synced, label, synced=answer.synced, **counts)
-
-    def refused(self, batch: ProductBatch, error: ApiError) -> bool:
-        """Handle what lies in the products, or in the way as long as none is known."""
-        endpoint = self.shop.endpoint(self.group)
-        if self.shop.known_way is None and ways.refuses_way(error):
-            endpoint.understood()
-            self._try_next_way(batch, error)
-            return True
-        if isinstance(error, Refused):
-            endpoint.understood()
-            self._narrow_down(batch, error)
-            return True
-        return False
-
-    def _narrow_down(self, batch: ProductBatch, error: Refused) -> None:
-        """A whole batch was refused: those it names are rejected, else halves are tried."""
-        named, _ = messages.read_refusals(error.details, batch.ids)
-        if len(batch.rows) == 1:
-            self._refused_alone(batch, named.get(batch.ids[0]) or error.message)
-        elif named:
-            rest = [row for row in batch.rows if row.external_id not in named]
-            if rest:
-                self.ready.appendleft(batch.part(rest))
-            guilty = [row for row in batch.rows if row.external_id in named]
-            self._settle(batch, [], {row: named[row.external_id] for row in guilty})
-        else:
-            self.ready.extendleft(reversed(batch.halves()))
-
-    def _refused_alone(self, batch: ProductBatch, reason: str) -> None:
-        if self.blame.refused_alone(batch, reason, batch.rows[0].external_id):
-            cause = Refused(reason, method="POST", path="products/sync")
-            self.engine.errors.block(self.group, cause)
-
-    def _reject(self, batch: ProductBatch, reason: str) -> None:
-        self._settle(batch, [], {batch.rows[0]: reason})
-
-    def _give_back(self, batches: list[ProductBatch]) -> None:
-        self.table.release([row for batch in batches for row in batch.rows])
-
-    def _settle(
-        self,
-        batch: ProductBatch,
-        synced: Sequence[SyncedProduct],
-        refused: dict[SyncedProduct, str],
-        warnings: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        outcomes, now = ProductOutcomes(), timezone.now()
-        for row in synced:
-            warning = warnings.get(row.external_id, "")
-            outcomes.synced(row, batch.rendered[row.pk].digest, now, warning)
-        for row, text in refused.items():
-            reason = messages.without_name(text, row.external_id)
-            outcomes.rejected(row, reason, batch.rendered[row.pk].refused_digest)
-            self._tell_rejected(row, reason)
-        for external_id, text in warnings.items():
-            logger.warning("product_warning external_id=%r reason=%s", external_id, text)
-            self.statistics.warnings[text] = self.statistics.warnings.get(text, 0) + 1
-        self.table.settle(outcomes)
-
-    def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
-        self.statistics.rejected += 1
-        logger.warning("product_rejected external_id=%r reason=%s", row.external_id, reason)
-        self.notify(signals.product_rejected, row.model, row=row, reason=reason)
-
-    # The way
-
-    def _try_next_way(self, batch: ProductBatch, error: ApiError) -> None:
-        """Ask in all ways before anything is concluded, as long as none is known."""
-        external_id = batch.ids[0]
-        ways.note_refusal(self.shop, batch.way, external_id, error)
-        if way := ways.next_way(self.shop, external_id):
-            self.ready.appendleft(batch.part(batch.rows, way))
-            return
-        cause = ways.conclude(self.shop, external_id)
-        if isinstance(cause, Refused):
-            self._narrow_down(batch, cause)
-        else:
-            self.engine.errors.put_off(batch, cause)
-
-    def _learn_way(self, batch: ProductBatch) -> None:
-        if self.shop.known_way is None:
-            self.shop.way_found(batch.way)
-            logger.info("route_found route=%s", batch.way)
+        super().close()

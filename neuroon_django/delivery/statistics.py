@@ -25,6 +25,9 @@ class RunStatistics:
     # Orders that were rejected, by how they are known, with the reason.
     rejected_orders: list[tuple[str, str]] = field(default_factory=list)
 
+    # Of rows whose request's outcome is unknown: they are tried again when these leases end.
+    unknown_leases: set[str] = field(default_factory=set)
+
     @property
     def line(self) -> str:
         """The counts, as a log line has them."""

@@ -35,10 +35,19 @@ class Progress:
         self.total = max(self.total, done)
         if self.bar is not None:
             self.bar.total = self.total
+            self.bar.set_postfix_str("", refresh=False)
             self.bar.update(done - self.bar.n)
         elif time.monotonic() - self.printed >= EVERY:
             self.printed = time.monotonic()
             self.out.write(self._line(done))
+            self.out.flush()
+
+    def wait(self, text: str) -> None:
+        """Show what is waited for, as nothing moves meanwhile."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(text)
+        else:
+            self.out.write(text)
             self.out.flush()
 
     def _line(self, done: int) -> str:

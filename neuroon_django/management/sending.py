@@ -35,7 +35,7 @@ class SendingCommand(NeuroonCommand):
         progress = Progress(sync.expected(), self.stdout, self.stderr)
         try:
             with progress:
-                sync.run(progress.show)
+                sync.run(progress.show, progress.wait)
         finally:
             self.summarize(sync)
         if lines := sync.remainder():

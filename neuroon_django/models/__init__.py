@@ -10,7 +10,8 @@ from neuroon_django.models.change import Change, unseen
 from neuroon_django.models.conversion import Conversion, ConversionOutcomes, ConversionStatus
 from neuroon_django.models.delivery import Delivery, Lane
 from neuroon_django.models.endpoint import Endpoint, Group
-from neuroon_django.models.product import ProductOutcomes, ProductStatus, SyncedProduct
+from neuroon_django.models.product import SyncedProduct
+from neuroon_django.models.product_outcomes import ProductOutcomes, ProductStatus
 from neuroon_django.models.shop import FoldLock, ShopState, TokenMethod
 
 __all__ = [

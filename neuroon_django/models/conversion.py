@@ -16,9 +16,9 @@ from neuroon_django.models.delivery import (
     Delivery,
     DeliveryQuerySet,
     Lane,
-    Outcomes,
     changed_once_more,
 )
+from neuroon_django.models.outcomes import Outcomes
 from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ class ConversionOutcomes(Outcomes["Conversion"]):
     def rejected(self, row: Conversion, reason: str) -> None:
         """The order cannot be reported, or was refused."""
         self._add(row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id)
+
+    def refused(self, row: Conversion, reason: str) -> None:
+        """It was refused, nobody knows for whose fault: it is tried again behind all others."""
+        self._add(
+            row,
+            retry=True,
+            status=ConversionStatus.PENDING,
+            lane=Lane.REFUSED,
+            last_error=reason,
+            order_id=row.order_id,
+        )
 
     def retry(self, row: Conversion, reason: str = "") -> None:
         """The order is tried again after the delay; without a reason it keeps its last one."""

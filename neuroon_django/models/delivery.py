@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import uuid4
 
 from django.db import connections, models, transaction
@@ -33,6 +33,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from neuroon_django.models.outcomes import Outcomes
 from neuroon_django.models.sql import DbNow, RawIn, from_now, retry_on_deadlock, value_per_row
 
 if TYPE_CHECKING:
@@ -44,11 +45,15 @@ NEWER = Q(revision__gt=F("claimed_revision"))
 
 
 class Lane(IntEnum):
-    """Who goes first: live edits, then a scan's work; deletes have a lane of their own."""
+    """Who goes first: live edits, a scan's work, what was refused without evidence whose fault it is.
+
+    Deletes have a lane of their own.
+    """
 
     LIVE = 0
     BACKFILL = 1
     DELETES = 2
+    REFUSED = 3
 
 
 def changed_once_more() -> dict[str, Any]:
@@ -59,30 +64,6 @@ def changed_once_more() -> dict[str, Any]:
         "revision": F("revision") + 1,
         "attempts": 0,
     }
-
-
-class Outcomes(Generic[R]):
-    """What came of some claimed rows; the subclasses name what can come of theirs.
-
-    `delay` is after how many seconds the rows that are tried again are due.
-    """
-
-    def __init__(self, delay: float = 0) -> None:
-        self.delay = delay
-        self.rows: list[R] = []
-        self.columns: dict[str, dict[int, Any]] = {}
-        self.retried: set[int] = set()
-        self.final: set[int] = set()
-
-    def _add(self, row: R, *, retry: bool = False, final: bool = False, **values: Any) -> None:
-        """Note a row's new values, whether it is tried again, and whether it is closed for good."""
-        self.rows.append(row)
-        for name, value in values.items():
-            self.columns.setdefault(name, {})[row.pk] = value
-        if retry:
-            self.retried.add(row.pk)
-        if final:
-            self.final.add(row.pk)
 
 
 class DeliveryQuerySet(QuerySet[R]):
@@ -112,8 +93,10 @@ class DeliveryQuerySet(QuerySet[R]):
         self.of(shop).waiting().filter(lease="", due_at__gt=DbNow()).update(due_at=DbNow())
 
     @retry_on_deadlock
-    def claim(self, shop: ShopState, lane: Lane, limit: int, *, seconds: float) -> list[R]:
-        """Lease up to `limit` due rows to the caller for `seconds`, the oldest first.
+    def claim(
+        self, shop: ShopState, lane: Lane, limit: int, *, seconds: float, newest: bool = False
+    ) -> list[R]:
+        """Lease up to `limit` due rows to the caller for `seconds`, the oldest or the newest first.
 
         SKIP LOCKED only keeps workers from picking the same candidates; what decides is the
         conditional UPDATE. SQLite gets no transaction around the two: it would fail one that reads
@@ -125,7 +108,8 @@ class DeliveryQuerySet(QuerySet[R]):
         skip_locked = features.has_select_for_update_skip_locked
         with transaction.atomic(self.db) if skip_locked else nullcontext():
             picked = due.select_for_update(skip_locked=True) if skip_locked else due
-            first = list(picked.order_by("due_at", "pk").values_list("pk", "attempts")[:limit])
+            order = ("-due_at", "-pk") if newest else ("due_at", "pk")
+            first = list(picked.order_by(*order).values_list("pk", "attempts")[:limit])
             taken = [pk for pk, _ in first[: _batch_size(first, limit)]]
             if not taken or not due.filter(RawIn("pk", taken)).update(
                 lease=token,
@@ -172,6 +156,8 @@ class DeliveryQuerySet(QuerySet[R]):
         for name, kept in (("status", self.unsent), ("lane", F("lane"))):
             if name in updates:
                 updates[name] = Case(When(newer, then=kept), default=updates[name])
+        if outcomes.keeps_lease:
+            return self._claimed(rows).update(**updates)
         due, since, attempts = [When(newer, then=DbNow())], [When(newer, then=DbNow())], []
         if retried:
             again, delay = RawIn("pk", retried), outcomes.delay

@@ -3,93 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from django.db import models
-from django.db.models import Case, Count, Q, Value, When
+from django.db.models import Case, Count, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.assignment import AssignmentQuerySet, key_of
-from neuroon_django.models.delivery import Delivery, Lane, Outcomes, changed_once_more
-from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, retry_on_deadlock
+from neuroon_django.models.delivery import Delivery, Lane, changed_once_more
+from neuroon_django.models.product_outcomes import ProductOutcomes, ProductStatus
+from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
-
-STILL_SHOWN = "; Neuroon still shows the previous version"
-
-
-class ProductStatus(models.TextChoices):
-    """What the shop's operator reads of a product."""
-
-    PENDING = "pending", _("pending")
-    SENDING = "sending", _("sending")
-    SYNCED = "synced", _("synced")
-    REJECTED = "rejected", _("rejected")
-    UNLISTED = "unlisted", _("unlisted")
-    DELETING = "deleting", _("deleting")
-
-
-class ProductOutcomes(Outcomes["SyncedProduct"]):
-    """What can come of claimed products: one method for each, settled in one statement."""
-
-    def synced(self, row: SyncedProduct, digest: str, at: datetime, warning: str = "") -> None:
-        """Neuroon accepted the payload of that digest, perhaps with a warning."""
-        text = f"warning: {warning}" if warning else ""
-        self._add(row, status=ProductStatus.SYNCED, digest=digest, last_error=text, synced_at=at)
-
-    def unchanged(self, row: SyncedProduct) -> None:
-        """Neuroon is known to hold just what would be sent."""
-        self._add(row, status=ProductStatus.SYNCED, last_error="")
-
-    def rejected(self, row: SyncedProduct, reason: str, digest: str = "") -> None:
-        """The product cannot be sent, or was refused as the payload of that digest."""
-        self._add(
-            row,
-            status=ProductStatus.REJECTED,
-            last_error=reason + (STILL_SHOWN if row.in_neuroon else ""),
-            digest=digest,
-            in_neuroon=row.in_neuroon,  # as it was before the request began
-        )
-
-    def still_rejected(self, row: SyncedProduct) -> None:
-        """The very payload that was refused before would be sent again."""
-        self._add(row, status=ProductStatus.REJECTED)
-
-    def unlisted(self, row: SyncedProduct) -> None:
-        """The shop does not list it: it is taken out where Neuroon has it, by its own request."""
-        if row.in_neuroon:
-            status, lane = ProductStatus.DELETING, Lane.DELETES
-            self._add(row, retry=True, last_error="", status=status, lane=lane)
-        else:
-            self._add(row, status=ProductStatus.UNLISTED, last_error="", digest="")
-
-    def deleted(self, row: SyncedProduct) -> None:
-        """Neuroon does not have it any more; its object is still there."""
-        status = ProductStatus.UNLISTED
-        self._add(row, status=status, in_neuroon=False, digest="", last_error="", remote_id="")
-
-    def stale(self, row: SyncedProduct, reason: str) -> None:
-        """The object changed its id or is gone, and is folded again."""
-        self._add(row, status=ProductStatus.PENDING, last_error=reason)
-
-    def retry(self, row: SyncedProduct, reason: str = "") -> None:
-        """It is tried again after the delay; without a reason it keeps its last one."""
-        deleting = row.lane == Lane.DELETES
-        status = ProductStatus.DELETING if deleting else ProductStatus.PENDING
-        if reason:
-            self._add(row, retry=True, status=status, last_error=reason)
-        else:
-            self._add(row, retry=True, status=status)
-
-    def retry_by_remote_id(self, row: SyncedProduct, remote_id: str) -> None:
-        """It is deleted again, by the id that Neuroon's list shows for it."""
-        self._add(row, retry=True, remote_id=remote_id)
-
-    def delete_refused(self, row: SyncedProduct, reason: str) -> None:
-        """Neuroon does not delete it: it is tried again after the delay, by its external id."""
-        self._add(row, retry=True, status=ProductStatus.DELETING, last_error=reason, remote_id="")
 
 
 class SyncedProductQuerySet(AssignmentQuerySet):
@@ -113,14 +40,30 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         return self.filter(lane=Lane.DELETES)._begin(rows, seconds, digest="")
 
     @retry_on_deadlock
-    def delete_confirmed(self, rows: Sequence[SyncedProduct]) -> None:
-        """Settle deletes: a row without an object is deleted, one with an object is unlisted."""
+    def claim_witnesses(self, shop: ShopState, limit: int, seconds: float) -> list[SyncedProduct]:
+        """Lease products that Neuroon is known to hold and that nobody is about to send."""
+        synced = self.of(shop).filter(status=ProductStatus.SYNCED, due_at=None, in_neuroon=True)
+        idle = synced.filter(lease="").exclude(model="")
+        pks = list(idle.exclude(digest="").order_by("-pk").values_list("pk", flat=True)[:limit])
+        token = uuid4().hex
+        if pks:
+            claimed = {"lease": token, "claimed_revision": F("revision")}
+            idle.filter(RawIn("pk", pks)).update(**claimed, due_at=from_now(seconds))
+        return list(self.filter(RawIn("pk", pks), lease=token).order_by("-pk")) if pks else []
+
+    @retry_on_deadlock
+    def delete_confirmed(self, rows: Sequence[SyncedProduct], *, keeps_lease: bool = False) -> None:
+        """Settle deletes: a row without an object is deleted, one with an object is unlisted.
+
+        With `keeps_lease` rows stay until it ends: an earlier attempt may still be on its way.
+        """
         if not rows:
             return
         # One statement, where `delete()` would read first if the shop listens to all deletes: a row
         # that is given a new owner in between must stay.
-        self._claimed(rows).filter(model="")._raw_delete(self.db)
-        outcomes = ProductOutcomes()
+        if not keeps_lease:
+            self._claimed(rows).filter(model="")._raw_delete(self.db)
+        outcomes = ProductOutcomes(keeps_lease=keeps_lease)
         for row in rows:
             outcomes.deleted(row)
         self.settle(outcomes)
@@ -189,6 +132,11 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected row due, whatever was refused."""
         return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
+
+    def unanswered(self) -> Self:
+        """Leave out what was answered and is leased only because an earlier attempt was not."""
+        answered = [ProductStatus.SYNCED, ProductStatus.UNLISTED]
+        return self.exclude(~Q(lease=""), status__in=answered)
 
     def forget_digests(self, shop: ShopState) -> int:
         """Take nothing for known any more, so that everything is sent again."""

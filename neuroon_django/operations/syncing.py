@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import (
@@ -36,10 +40,12 @@ class Sync:
         self.shop = shop
         self.scan = scan
         self.on_progress: Callable[[int], None] = lambda done: None
+        self.on_wait: Callable[[str], None] = lambda text: None
+        options: dict[str, Any] = {"foreground": True, "on_wait": self._tell_wait}
         self.products = product_run(
-            shop, client, scan=scan, foreground=True, on_progress=self._count_products
+            shop, client, scan=scan, on_progress=self._count_products, **options
         )
-        self.orders = order_run(shop, client, foreground=True)
+        self.orders = order_run(shop, client, **options)
 
     def expected(self) -> int:
         """Fold what changed, then return how many products the run has to do."""
@@ -48,9 +54,16 @@ class Sync:
             return sum(s.live_queryset().count() for s in registry.products(self.shop.config))
         return int(SyncedProduct.objects.of(self.shop).waiting().count())
 
-    def run(self, on_progress: Callable[[int], None]) -> None:
-        """Send until nothing is due, or nothing can be sent; tell how many products are done."""
-        self.on_progress = on_progress
+    def run(
+        self,
+        on_progress: Callable[[int], None],
+        on_wait: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Send until nothing is due, or nothing can be sent; tell how many products are done.
+
+        `on_wait` is told what is waited for, and for how long.
+        """
+        self.on_progress, self.on_wait = on_progress, on_wait
         self.products.run()
         if self.scan is not None:
             Conversion.objects.reassess(self.shop)
@@ -69,24 +82,31 @@ class Sync:
         return [*dict.fromkeys(filter(None, [*reasons, *cures])), *self._queued(), *rejected]
 
     def _queued(self) -> Iterator[str]:
-        """Yield what is still queued, and until when another worker has some of it."""
+        """Yield what is still queued, and until when it waits for an answer or another worker."""
         config = self.shop.config
         topics = registry.product_topics(config) | registry.order_topics(config)
         products = SyncedProduct.objects.of(self.shop).of_labels(registry.product_labels(config))
         orders = Conversion.objects.of(self.shop).of_labels(registry.order_labels(config))
-        products = products.waiting()
+        products, orders = products.waiting().unanswered(), orders.waiting()
         counts = {
             "product": products.count(),
-            "order": orders.waiting().count(),
+            "order": orders.count(),
             "change": Change.objects.filter(model__in=topics).count(),
         }
         if total := sum(counts.values()):
             queued = join([count(n, noun) for noun, n in counts.items() if n])
             yield f"{queued} {is_or_are(total)} still queued. Run neuroon_sync again."
-        leases = products.exclude(lease="").order_by("-due_at").values_list("due_at", flat=True)
-        if leased_until := leases.first():
+        own = self.products.statistics.unknown_leases | self.orders.statistics.unknown_leases
+        unknown_until, leased_until = _lease_ends([products, orders], own)
+        if unknown_until:
+            until = clock_time(unknown_until)
+            yield f"Neuroon may have got some of them all the same: they are sent again after {until}."
+        if leased_until:
             until = clock_time(leased_until)
             yield f"Another worker is sending some of them, until {until} at the latest."
+
+    def _tell_wait(self, seconds: float, reason: str) -> None:
+        self.on_wait(f"waiting {seconds:,.0f} s: {reason}")
 
     def _count_products(self, done: RunStatistics) -> None:
         settled = done.synced + done.rejected + done.unchanged + done.deleted
@@ -110,6 +130,15 @@ class Sync:
         latest = rejected[: -SHOWN - 1 : -1]
         examples = [f"Order {name}: {reason}" for name, reason in latest]
         return Rejections("order", len(rejected), reasons, examples)
+
+
+def _lease_ends(
+    querysets: Sequence[QuerySet[Any]], own: set[str]
+) -> tuple[datetime | None, datetime | None]:
+    """Return when the last lease ends of those that are this run's own, and of the others."""
+    rows = [row for rows in querysets for row in rows.exclude(lease="").values_list("lease", "due_at")]
+    ours = max((due_at for lease, due_at in rows if lease in own), default=None)
+    return ours, max((due_at for lease, due_at in rows if lease not in own), default=None)
 
 
 def plan(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:

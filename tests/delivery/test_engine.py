@@ -94,7 +94,7 @@ def test_law_03_an_equal_payload_is_not_sent_but_after_a_lost_answer_it_is(neuro
     product.title = "Changed"
     product.save()
     neuroon.fault("lost", endpoint="sync")
-    flush()
+    flush(foreground=False)
     product.title = "Product A"
     product.save()
     assert SyncedProduct.objects.get().digest == ""

@@ -132,7 +132,8 @@ def test_law_08_three_alone_with_one_message_are_nobodys_fault(neuroon, flush):
     neuroon.error_style = "reject"
     neuroon.reject = lambda product: "currency EUR is not enabled"
     tally = flush()
-    assert tally.stopped == "POST products/sync: currency EUR is not enabled"
+    reason = "POST products/sync: 400 currency EUR is not enabled"
+    assert tally.stopped == f"{reason} (refused: P-0, P-29, P-1, P-28)"
     assert tally.rejected == 0
     assert pauses() == {"products": tally.stopped}
     assert not SyncedProduct.objects.exclude(status="pending", lease="").exists()
