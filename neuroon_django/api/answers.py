@@ -96,17 +96,17 @@ def read_sync_result(body: bytes, sent: list[str]) -> SyncResult:
     failed, success = counts["failed"], facts.get("success")
     named, texts = read_refusals(facts.get("errors") or facts.get("error"), sent)
     included = [n for name, n in counts.items() if name != "failed" and n is not None]
-    present = max(counts["synced"] or 0, (counts["created"] or 0) + (counts["updated"] or 0))
+    counted = max(counts["synced"] or 0, (counts["created"] or 0) + (counts["updated"] or 0))
     denies = success in (False, 0) or str(success).lower() == "false"
-    clears = present >= len(sent) if included else failed == 0
-    result = SyncResult(present, counts["created"] or 0, counts["updated"] or 0, failed or 0)
+    clears = counted >= len(sent) if included else failed == 0
+    result = SyncResult(counted, counts["created"] or 0, counts["updated"] or 0, failed or 0)
     if failed or denies or ((named or texts) and not clears):
         doubtful = failed or (len(sent) if denies else len(named) + len(texts))
         result.refused, result.messages = named, texts
         result.unnamed = max(0, min(doubtful, len(sent)) - len(named))
     else:
-        if included and present < len(sent):
-            texts.append(f"Neuroon counted {present} of {len(sent)} products")
+        if included and counted < len(sent):
+            texts.append(f"Neuroon counted {counted} of {len(sent)} products")
         result.warnings = named | ({"": text_of("; ".join(texts))} if texts else {})
     if not included:
         result.synced = len(sent) - len(result.refused) - result.unnamed

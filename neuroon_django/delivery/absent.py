@@ -40,16 +40,16 @@ def mark_gone(shop: ShopState, after: int, limit: int) -> int:
     return int(rows[-1][0]) if rows else 0
 
 
-def kept_labels(shop: ShopState, present: Mapping[str, int], *, forced: bool) -> list[str]:
+def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> list[str]:
     """Return the labels of which too much is absent to be believed, and tell so, once per cause.
 
-    `present` is how many products of each label Neuroon had when the scan began. With `forced`
+    `counts` is how many products of each label Neuroon had when the scan began. With `forced`
     everything is believed.
     """
     absent = SyncedProduct.objects.of(shop).filter(absent=True).count_by_model()
     warnings: dict[str, str] = {}
     for label, gone in absent.items():
-        before = present.get(label, 0)
+        before = counts.get(label, 0)
         if not forced and _is_too_much(gone, before):
             seem = f"{gone:,} of {before:,} products of {label} seem to be gone"
             warnings[label] = f"{seem}; none was taken out"
@@ -62,11 +62,11 @@ def kept_labels(shop: ShopState, present: Mapping[str, int], *, forced: bool) ->
     return list(warnings)
 
 
-def _is_too_much(gone: int, present: int) -> bool:
-    return gone >= present or (gone > MAX_UNQUESTIONED and 2 * gone > present)
+def _is_too_much(gone: int, before: int) -> bool:
+    return gone >= before or (gone > MAX_UNQUESTIONED and 2 * gone > before)
 
 
-def take_out(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...]) -> int:
+def fold_marked(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...]) -> int:
     """Fold marked rows after that id as the shop has them now; return the page's last id, or 0."""
     marked = SyncedProduct.objects.of(shop).filter(absent=True, pk__gt=after).exclude(model__in=kept)
     rows = list(marked.order_by("pk").values_list("pk", "model", "object_pk")[:limit])

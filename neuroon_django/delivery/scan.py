@@ -44,7 +44,7 @@ class Position(NamedTuple):
     walk: str = ""  # "" for a scan that was asked for and has not begun
     label: str = ""  # the feed's, in the walk over the catalogue
     after: str = ""  # the last key seen
-    present: dict[str, int] = {}  # how many products of each label Neuroon had when it began
+    counts: dict[str, int] = {}  # how many products of each label Neuroon had when it began
     failed: str = ""  # the first feed that could not be read; it is read again later
     failures: int = 0  # how often in a row that was so
     forced: bool = False  # whatever is absent goes, however much it is
@@ -132,7 +132,7 @@ class Scan:
         if label and not at.walk:
             mirror = SyncedProduct.objects.of(self.shop)
             mirror.clear_absent()
-            self._move(Position(SHOP, label, present=mirror.count_by_model(), forced=at.forced))
+            self._move(Position(SHOP, label, counts=mirror.count_by_model(), forced=at.forced))
 
     def step(self) -> bool:
         """Scan one page; return False when the scan is over. Another worker may have moved it on."""
@@ -172,11 +172,11 @@ class Scan:
     def _walk_mirror(self, at: Position) -> Position | None:
         if last := absent.mark_gone(self.shop, int(at.after or 0), PAGE):
             return at._replace(after=str(last))
-        kept = tuple(absent.kept_labels(self.shop, at.present, forced=at.forced))
+        kept = tuple(absent.kept_labels(self.shop, at.counts, forced=at.forced))
         return at._replace(walk=ABSENT, after="", kept=kept)
 
     def _walk_absent(self, at: Position) -> Position | None:
-        last = absent.take_out(self.shop, int(at.after or 0), PAGE, kept=at.kept)
+        last = absent.fold_marked(self.shop, int(at.after or 0), PAGE, kept=at.kept)
         return at._replace(after=str(last)) if last else None
 
     def _shop_page(self, source: ProductSource[Any], after: str) -> str:

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import mark_changed, muted
 from neuroon_django.api import Client
+from neuroon_django.api.messages import Way
 from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, fold_all, product_run, products_wait
 from neuroon_django.delivery import scan as scanning
@@ -210,9 +211,9 @@ def test_two_scanners_share_one_walk(neuroon, use_items):
 
 def test_law_09_a_scan_never_overtakes_live_edits(neuroon, use_items, settings):
     settings.NEUROON_BATCH_SIZE = 5
-    settings.NEUROON_PRODUCTS_API = "plugin"
     use_items()
     fill(20)
+    current_shop().way_found(Way("plugin", "object"))
     shop = current_shop()
     scan = Scan.due(shop)
     while scan.step():
