@@ -100,22 +100,22 @@ def fold_orders(shop: ShopState) -> Folded:
     return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
 
 
-def assign(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> bool:
+def make_due(shop: ShopState, label: str, texts: Iterable[str], lane: Lane) -> bool:
     """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
     Objects of a model that has no feed (any more) do not exist for Neuroon. Returns whether objects
     were recorded that have to be folded again.
     """
-    names: dict[str, str | None] = {}
+    external_ids: dict[str, str | None] = {}
     asked = dict.fromkeys(texts)
     source = registry.product_source(label, shop.config)
     if source is not None:
         found = source.pks(asked)
         asked |= dict.fromkeys(found)
-        named = source.names(found.values())
-        names = {pk: named[pk] for pk in [*found, *named] if pk in named}
-    gone = asked.keys() - names.keys()
-    again = SyncedProduct.objects.assign(shop, Assignment(label, names, gone), lane)
+        known = source.external_ids(found.values())
+        external_ids = {pk: known[pk] for pk in [*found, *known] if pk in known}
+    gone = asked.keys() - external_ids.keys()
+    again = SyncedProduct.objects.assign(shop, Assignment(label, external_ids, gone), lane)
     Change.objects.append(again)
     return bool(again)
 
@@ -128,7 +128,7 @@ def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> bool:
             return True
         for label in dict.fromkeys(change.model for change in changes):
             pks = dict.fromkeys(c.object_pk for c in changes if c.model == label)
-            recorded = assign(shop, label, pks, Lane.LIVE) or recorded
+            recorded = make_due(shop, label, pks, Lane.LIVE) or recorded
     return recorded
 
 
@@ -145,7 +145,7 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> bool:
         if not _take(shop, group):
             return True
         if not after and registry.product_source(label, shop.config):
-            assign(shop, label, pks, Lane.LIVE)
+            make_due(shop, label, pks, Lane.LIVE)
         following = _assign_dependents(shop, label, pks, after)
         if following:
             Change.objects.append([(label, pk) for pk in pks], after=following)
@@ -174,7 +174,7 @@ def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: s
     for mark in marks[marks.index(at) :] if at in paths else marks:
         source, path = paths[mark]
         page = source.dependents(path, pks, last if mark == at else "", room)
-        assign(shop, source.label, map(str, page), Lane.LIVE)
+        make_due(shop, source.label, map(str, page), Lane.LIVE)
         room -= len(page)
         if not room:
             last = source.encode_cursor(page[-1])

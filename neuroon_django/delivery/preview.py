@@ -22,7 +22,7 @@ PAGE = 500
 
 
 class Step(NamedTuple):
-    """One thing that a run would do, with the payload that is sent or the reason of keeping back."""
+    """One thing that a run would do: `text` is the payload to send, or why a product is kept back."""
 
     verb: Literal["send", "delete", "keep"]
     id: str
@@ -86,22 +86,23 @@ def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> 
         (queryset if last is None else queryset.filter(pk__gt=last)).values_list("pk", flat=True)[:PAGE]
     ):
         last = pks[-1]
-        names = source.names(pks)
-        owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=names)
+        external_ids = source.external_ids(pks)
+        owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=external_ids)
         rows = {row.object_pk: row for row in owned}
-        for pk, name in names.items():
-            if pk not in rows or name not in (None, rows[pk].external_id):
-                rows[pk] = SyncedProduct(model=source.label, object_pk=pk, external_id=name or "")
-        yield from _steps(shop, [rows[pk] for pk in names], forget)
+        for pk, external_id in external_ids.items():
+            if pk not in rows or external_id not in (None, rows[pk].external_id):
+                row = SyncedProduct(model=source.label, object_pk=pk, external_id=external_id or "")
+                rows[pk] = row
+        yield from _steps(shop, [rows[pk] for pk in external_ids], forget)
 
 
 def _deletes(shop: ShopState) -> Iterator[Step]:
-    """Yield what Neuroon has and the shop has no more."""
+    """Yield the deletes of what Neuroon has and the shop does not have any more."""
     for page in _pages(SyncedProduct.objects.of(shop).filter(in_neuroon=True)):
         alive = set()
         for source in registry.products(shop.config):
             pks = source.pks(row.object_pk for row in page if row.model == source.label)
-            alive |= {(source.label, pk) for pk in source.names(pks.values())} if pks else set()
+            alive |= {(source.label, pk) for pk in source.external_ids(pks.values())}
         gone = [row for row in page if (row.model, row.object_pk) not in alive]
         yield from (Step("delete", row.external_id) for row in gone)
 

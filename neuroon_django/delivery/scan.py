@@ -17,8 +17,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from neuroon_django.delivery.comparison import Comparison, compare
-from neuroon_django.delivery.fold import assign
+from neuroon_django.delivery.comparison import PageComparison, compare
+from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import format_error
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
@@ -124,7 +124,7 @@ class Scan:
         self._write(source.label, page, folds)
         return source.encode_cursor(pks[-1])
 
-    def _write(self, label: str, page: Comparison, folds: int) -> None:
+    def _write(self, label: str, page: PageComparison, folds: int) -> None:
         """Make due what differs; what was folded since the page was read is looked at anew."""
         if not page.differing and not page.claimable:
             return
@@ -138,14 +138,14 @@ class Scan:
             else:
                 differing = [*differing, *page.claimable]
             if differing:
-                assign(self.shop, label, differing, Lane.BACKFILL)
+                make_due(self.shop, label, differing, Lane.BACKFILL)
         self.handed.extend((row, page.claimable[row.object_pk]) for row in claimed)
 
-    def _claim(self, label: str, page: Comparison) -> tuple[list[SyncedProduct], list[str]]:
+    def _claim(self, label: str, page: PageComparison) -> tuple[list[SyncedProduct], list[str]]:
         """Return the rows claimed for what was rendered, and the products that go the ordinary way."""
-        names = {pk: one.external_id for pk, one in page.claimable.items()}
+        external_ids = {pk: one.external_id for pk, one in page.claimable.items()}
         claimed = SyncedProduct.objects.claim_scanned(
-            self.shop, label, names, page.rows, self.lease_seconds
+            self.shop, label, external_ids, page.rows, self.lease_seconds
         )
         taken = {row.object_pk for row in claimed}
         return claimed, [pk for pk in page.claimable if pk not in taken]
@@ -162,7 +162,7 @@ class Scan:
             if gone:
                 with transaction.atomic(ShopState.objects.db):
                     FoldLock.objects.hold(self.shop)
-                    assign(self.shop, label, gone, Lane.BACKFILL)
+                    make_due(self.shop, label, gone, Lane.BACKFILL)
         return str(rows[-1][0]) if rows else ""
 
     def _alive(self, label: str, texts: set[str]) -> set[str]:

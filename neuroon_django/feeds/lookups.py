@@ -1,4 +1,7 @@
-"""What a feed's attribute means: a lookup, a method or a constant, compiled once into a getter."""
+"""What a feed's attribute means: a lookup, a method or a constant, compiled once into a getter.
+
+A `source` compiles its feed's entries when it is first used, and calls the getters per object.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ Getter = Callable[[Any], Any]
 
 
 class Entry:
-    """One attribute of a feed. `kind` is "lookup", "method" or "constant"; `path` a lookup's text."""
+    """One attribute of a feed, ready to be asked: `get` takes an object and returns the value.
+
+    `kind` is "lookup", "method" or "constant"; `path` is a lookup's text, else "".
+    """
 
     def __init__(self, feed: Any, name: str) -> None:
         self.name = name
@@ -35,7 +41,10 @@ class Entry:
 
 
 def lookup(path: str, model: type[Model]) -> Getter:
-    """A getter along `a__b__c`: attributes, callables and relations; None where the path ends."""
+    """Return a getter along `a__b__c`, over attributes, callables and relations.
+
+    It gives None where the path ends early.
+    """
     hops, rest = walk(model, path)
     if not hops and is_column(model, path):
         return attrgetter(path)
@@ -44,7 +53,7 @@ def lookup(path: str, model: type[Model]) -> Getter:
 
 
 def follow(value: Any, parts: list[str]) -> Any:
-    """The value at the end of a path; a flat list as soon as a step leads to many."""
+    """Return the value at the end of a path; a flat list as soon as a step leads to many."""
     for index, part in enumerate(parts):
         if value is None:
             return None

@@ -1,9 +1,9 @@
 """Which relations a feed passes through, and so whose changes reach its products (law 10).
 
-Along a relation there are two ways a change is told. Where the column stands on this side (a foreign
-key, a many-to-many) the *target* is named, and a worker finds its products by the path. Where the
-other side points here (a stock record), what it *points to* is named, which is known without a
-query, before and after.
+A change at the other end of a relation is recorded in one of two ways. Where the column stands on
+this side (a foreign key, a many-to-many) the *target* is named, and a worker finds its products by the
+path. Where the other side points here (a stock record), what it *points to* is named, which is known
+without a query, before and after.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Kind = Literal["forward", "many", "reverse", "generic"]
 
 @dataclass(frozen=True)
 class Reads:
-    """Which fields of a row are read: these, or all but these."""
+    """The fields of a row that are read: `names`, or all but `names`."""
 
     names: frozenset[str] = frozenset()
     all_but: bool = False
@@ -38,7 +38,7 @@ class Reads:
         return Reads(names, self.all_but)
 
     def any_of(self, fields: Collection[str]) -> bool:
-        """Whether a save of these fields is a change."""
+        """Return whether a save of these fields changes something that is read."""
         return any((name in self.names) != self.all_but for name in fields)
 
 
@@ -59,23 +59,23 @@ class Hop:
 
     @property
     def relation(self) -> Any:
-        """The many-to-many field's relation, from whichever side it is passed."""
+        """Return the many-to-many field's relation, from whichever side it is passed."""
         return self.field if self.field.auto_created else self.field.remote_field
 
     @property
     def through(self) -> type[Model] | None:
-        """The model of a many-to-many's own table."""
+        """Return the model of a many-to-many's link table; None for other relations."""
         model: type[Model] | None = self.relation.through if self.kind == "many" else None
         return model
 
     @property
     def symmetrical(self) -> bool:
-        """Whether both ends of a link see each other by this one relation."""
+        """Return whether both ends of a link see each other by this one relation."""
         return bool(self.relation.symmetrical) and same_table(self.source, self.target)
 
     @property
     def through_column(self) -> Any:
-        """The foreign key by which a row of that table points to this side; None if it has none."""
+        """Return the foreign key by which a link's row points to this side; None if it has none."""
         method = "m2m_reverse_field_name" if self.field.auto_created else "m2m_field_name"
         name = getattr(self.relation.field, method, None)  # django-taggit's tables have no such key
         return self.relation.through._meta.get_field(name()) if name else None
@@ -90,23 +90,27 @@ class Path:
 
     @property
     def query(self) -> str:
+        """Return the path as lookups of querysets write it."""
         return "__".join(hop.query for hop in self.hops)
 
     @property
     def attr(self) -> str:
+        """Return the path by the names that instances have for its relations."""
         return "__".join(hop.attr for hop in self.hops)
 
     @property
     def target(self) -> type[Model]:
+        """Return the model at the end."""
         return self.hops[-1].target
 
     @property
     def to_one(self) -> bool:
+        """Return whether each hop leads to one object at most."""
         return not any(hop.to_many for hop in self.hops)
 
 
 def hop(model: type[Model], name: str) -> Hop | None:
-    """The relation of that name, as attribute or in lookups; None where it is none."""
+    """Return the relation of that name, as attribute or in lookups; None where it is none."""
     fields: Iterable[Any] = model._meta.get_fields(include_hidden=False)
     for field in fields:
         target = getattr(field, "related_model", None)
@@ -122,7 +126,7 @@ def hop(model: type[Model], name: str) -> Hop | None:
 
 
 def _has_no_column(field: Any) -> bool:
-    """A `ForeignObject`, from either side: it joins by columns of others, and nothing can follow it."""
+    """Return whether a relation is a `ForeignObject`, from either side: it joins by others' columns."""
     if field.many_to_many or hasattr(field, "object_id_field_name"):
         return False
     return not (field.field if field.auto_created and not field.concrete else field).concrete
@@ -137,7 +141,7 @@ def _kind(field: Any) -> Kind:
 
 
 def walk(model: type[Model], path: str) -> tuple[tuple[Hop, ...], list[str]]:
-    """The hops at the front of a path, and the parts that follow them."""
+    """Return the hops at the front of a path, and the parts that follow them."""
     hops: list[Hop] = []
     parts = path.split("__") if path else []
     while parts and (step := hop(model, parts[0])):
@@ -147,6 +151,7 @@ def walk(model: type[Model], path: str) -> tuple[tuple[Hop, ...], list[str]]:
 
 
 def is_column(model: type[Model], name: str) -> bool:
+    """Return whether a model has a column of that name."""
     try:
         return bool(getattr(model._meta.get_field(name), "concrete", False))
     except FieldDoesNotExist:
@@ -154,14 +159,14 @@ def is_column(model: type[Model], name: str) -> bool:
 
 
 def is_stored(model: type[Model], name: str) -> bool:
-    """Whether saves write that column; one that the database works out depends on others."""
+    """Return whether saves write that column; one that the database works out depends on others."""
     if not is_column(model, name):
         return False
     return name == "pk" or not getattr(model._meta.get_field(name), "generated", False)
 
 
 def hides_rows(model: type[Model]) -> bool:
-    """Whether the default manager leaves rows out, so that any column may decide whether one is."""
+    """Return whether the default manager leaves rows out: any column may decide which."""
     try:
         return bool(model._default_manager.all().query.where)
     except Exception:  # it needs more than there is at start-up
@@ -169,7 +174,7 @@ def hides_rows(model: type[Model]) -> bool:
 
 
 def _ordering(model: type[Model]) -> Reads:
-    """What decides in which order the rows of a relation are read."""
+    """Return the fields that decide in which order the rows of a relation are read."""
     ordering = model._meta.ordering or ()
     names = [entry.lstrip("-") if isinstance(entry, str) else "" for entry in ordering]
     plain = all(is_stored(model, name) for name in names)
@@ -177,7 +182,7 @@ def _ordering(model: type[Model]) -> Reads:
 
 
 def spellings(model: type[Model], *names: str) -> frozenset[str]:
-    """Fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
+    """Return fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
     found = set(names)
     for name in names:
         if is_column(model, name) and name != "pk":
@@ -187,13 +192,13 @@ def spellings(model: type[Model], *names: str) -> frozenset[str]:
 
 
 def same_table(one: type[Model], other: type[Model]) -> bool:
-    """Whether an object of one may be one of the other: proxies, children and parents by table."""
+    """Return whether an object of one may be one of the other: proxies, children and parents."""
     ours, theirs = one._meta.concrete_model or one, other._meta.concrete_model or other
     return issubclass(ours, theirs) or issubclass(theirs, ours)
 
 
 def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], frozenset[str]]:
-    """The fields whose change alone does not count, by the hops that lead to them."""
+    """Return the fields whose change alone does not count, by the hops that lead to them."""
     found: dict[tuple[Hop, ...], frozenset[str]] = {}
     for text in ignores:
         relation, _, name = text.rpartition("__")
@@ -211,11 +216,11 @@ def paths(
     ignores: list[str],
     chosen: Collection[str] = (),
 ) -> list[Path]:
-    """Every relation that lookups and `depends_on` pass through, each once, shortest first.
+    """Return every relation that lookups and `depends_on` pass through, each once, shortest first.
 
-    A lookup reads one column at its end, and the column of the next hop on its way; a relation in
-    `depends_on` is read by the shop's methods, nobody knows what of it, nor what decides which rows
-    there are of a relation in `chosen`, or of one to many whose manager leaves some out.
+    A lookup reads one column at its end, and the column of the next hop on its way. Any field may be
+    read of a relation in `depends_on`, by the shop's methods, of one in `chosen`, of which the shop's
+    own `Prefetch` takes some rows, and of one to many whose manager leaves rows out.
     """
     found: dict[tuple[Hop, ...], Reads] = {}
     for text in [*lookups, *relations]:

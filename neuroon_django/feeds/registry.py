@@ -1,4 +1,4 @@
-"""Who is registered: `register`, and the sources that a worker or a receiver asks for."""
+"""Which feeds are registered, and their sources, which workers and receivers ask for by model."""
 
 from __future__ import annotations
 

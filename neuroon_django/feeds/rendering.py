@@ -1,4 +1,7 @@
-"""A product becomes a payload: the one place where product feeds are asked and their values encoded."""
+"""A product becomes a payload: the one place where product feeds are asked and their values encoded.
+
+Fold, scan, engine, preview, verification and the test helpers all come here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds import cleaning
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import PRODUCT_ENTRIES
-from neuroon_django.feeds.external_ids import NamedSource, clean_external_id
+from neuroon_django.feeds.external_ids import IdentifiedSource, clean_external_id
 from neuroon_django.feeds.paths import ANYTHING, Reads
 from neuroon_django.feeds.source import Invalid, M
 
@@ -25,7 +28,7 @@ Cleaner = Callable[[Any], Any]
 
 @dataclass(slots=True)
 class Rendered:
-    """A product as it goes to Neuroon: its external id, canonical bytes, and what is kept of them."""
+    """A product as it goes to Neuroon: its external id, canonical bytes, and their digest."""
 
     external_id: str
     payload: bytes
@@ -36,7 +39,7 @@ class Rendered:
 
     @property
     def refused_digest(self) -> str:
-        """What a row keeps of a payload that Neuroon refused; another version may try it again."""
+        """Return the digest that a row keeps of a refused payload; each version has another one."""
         return messages.digest(b"refused " + VERSION.encode() + b" " + self.payload)
 
 
@@ -49,7 +52,7 @@ RenderResult = Rendered | Unlisted | Invalid
 UNLISTED = Unlisted()
 
 
-class ProductSource(NamedSource[M]):
+class ProductSource(IdentifiedSource[M]):
     """A product feed bound to its model and one shop."""
 
     entries = PRODUCT_ENTRIES
@@ -78,7 +81,7 @@ class ProductSource(NamedSource[M]):
 
     @cached_property
     def columns(self) -> list[tuple[str, Callable[[Any], Any], Cleaner]]:
-        """The wire fields in use: where each comes from, and how it is cleaned."""
+        """Return the entries in use that are sent: name, getter and cleaner of each."""
         clean = CLEANERS | {"url": self._address, "image_url": self._address}
         return [(n, e.get, clean[n]) for n, e in self.compiled.items() if n in clean]
 
@@ -100,7 +103,7 @@ class ProductSource(NamedSource[M]):
         return Rendered(wired.external_id, self._encode(wired, product))
 
     def _fields(self, product: M) -> dict[str, Any]:
-        """Clean all fields at once; where that fails, one by one, so that the reason names the one."""
+        """Return the cleaned values; where one fails, clean one by one, so that the reason names it."""
         with suppress(Exception):
             return {
                 name: clean(value)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 
-# What is raised while the shop's code runs and is neither its fault nor its object's.
+# Errors of the database's connection and of Celery: neither the shop's code nor its object is wrong.
 NOT_THE_SHOPS = (OperationalError, InterfaceError, SoftTimeLimitExceeded)
 
 
@@ -50,12 +50,12 @@ class Invalid:
 
 
 def format_error(error: Exception) -> str:
-    """Return what was raised, for people; a ValueError is taken to be written for them."""
+    """Return an error as a reason for people: a ValueError by its text alone."""
     return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
 
 class Source(Generic[M]):
-    """A feed, its model and a shop. `label` is the model's, as rows and changes name it."""
+    """A feed bound to its model and one shop; `label` is the model's, as rows and changes name it."""
 
     entries: ClassVar[tuple[str, ...]] = ()
 
@@ -69,17 +69,17 @@ class Source(Generic[M]):
 
     @property
     def name(self) -> str:
-        """The feed's name, for people."""
+        """Return the name of the feed's class, as checks and logs show it."""
         return type(self.feed).__name__
 
     @property
     def topic(self) -> str:
-        """What changes of its objects are recorded under."""
+        """Return the name under which changes of its objects are recorded."""
         return self.label
 
     @property
     def db_alias(self) -> str:
-        """The database that the shop writes these objects to."""
+        """Return the database that the shop writes these objects to."""
         return router.db_for_write(self.model)
 
     def overrides(self, name: str) -> bool:
@@ -91,13 +91,13 @@ class Source(Generic[M]):
 
     @cached_property
     def compiled(self) -> dict[str, Entry]:
-        """The entries in use, compiled."""
+        """Return the entries in use by name, compiled."""
         used = [name for name in self.entries if getattr(self.feed, name, None) is not None]
         return {name: Entry(self.feed, name) for name in used}
 
     @cached_property
     def paths(self) -> list[Path]:
-        """The relations that lookups and `depends_on` pass through."""
+        """Return the relations that lookups and `depends_on` pass through."""
         lookups = [entry.path for entry in self.compiled.values() if entry.kind == "lookup"]
         feed = self.feed
         chosen = self._prefetched_in_part()
@@ -206,11 +206,11 @@ class Source(Generic[M]):
         return pks_of(self.model, texts)
 
     def after_cursor(self, queryset: QuerySet[M], after: str) -> QuerySet[M]:
-        """Return it by key, from after `after` on; all of it where that is none, or no key any more."""
+        """Return a queryset in the order of keys, after the key whose text is `after` if it is one."""
         ordered = queryset.order_by("pk")
         last = next(iter(self.pks([after]).values()), None) if after else None
         return ordered if last is None else ordered.filter(pk__gt=last)
 
     def encode_cursor(self, pk: Any) -> str:
-        """Return a key's text for `after_cursor`; "" where it could not be read again."""
+        """Return a key's text for `after_cursor`, "" where the text could not be read again."""
         return str(pk) if self.pks([str(pk)]) else ""

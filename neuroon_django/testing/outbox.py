@@ -56,10 +56,10 @@ class Outbox:
             changed = [pk for label, pk in self.changes if label == path.target._meta.label_lower]
             reached = source.dependents(path, changed, "", EVERYTHING) if changed else []
             pks.update(dict.fromkeys(map(str, reached)))
-        names = source.names(source.pks(pks).values())
+        external_ids = source.external_ids(source.pks(pks).values())
         results = source.render_many(pks)
         for pk in pks:
-            found.add(names.get(pk) or f"{source.label} {pk}", results.get(pk))
+            found.add(external_ids.get(pk) or f"{source.label} {pk}", results.get(pk))
 
 
 class Sorted:
