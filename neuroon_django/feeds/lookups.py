@@ -15,6 +15,7 @@ from django.db.models import Model, Value
 
 from neuroon_django.feeds.cleaning import members
 from neuroon_django.feeds.paths import is_column, walk
+from neuroon_django.feeds.prefetching import prefetched_rows
 
 Getter = Callable[[Any], Any]
 
@@ -43,13 +44,37 @@ class Entry:
 def lookup(path: str, model: type[Model]) -> Getter:
     """Return a getter along `a__b__c`, over attributes, callables and relations.
 
-    It gives None where the path ends early.
+    It gives None where the path ends early. Columns of the model, columns over relations to one, and
+    rows of a relation to many that was prefetched are read without looking at what each step is.
     """
     hops, rest = walk(model, path)
     if not hops and is_column(model, path):
         return attrgetter(path)
     parts = [hop.attr for hop in hops] + rest
+    if hops and hops[0].to_many:
+        return lambda instance: _rows_then(instance, parts)
+    ends_in_column = hops and len(rest) == 1 and is_column(hops[-1].target, rest[0])
+    if ends_in_column and not any(hop.to_many for hop in hops):
+        return lambda instance: _over_relations(instance, parts)
     return lambda instance: follow(instance, parts)
+
+
+def _over_relations(value: Any, parts: list[str]) -> Any:
+    """Return a column over relations to one; None where one of them is not there."""
+    try:
+        for part in parts:
+            if value is None:
+                return None
+            value = getattr(value, part)
+    except ObjectDoesNotExist:  # a one-to-one that is not there
+        return None
+    return value
+
+
+def _rows_then(instance: Any, parts: list[str]) -> Any:
+    """Return what the rows of a relation to many lead to, as a flat list."""
+    rows = prefetched_rows(instance, parts[0])
+    return follow(instance, parts) if rows is None else _follow_many(rows, parts[1:])
 
 
 def follow(value: Any, parts: list[str]) -> Any:
@@ -69,6 +94,7 @@ def follow(value: Any, parts: list[str]) -> Any:
 
 
 def _follow_many(items: Any, rest: list[str]) -> list[Any]:
+    """Return the values at the end of a path from each of these objects, without None."""
     found = []
     for item in items:
         value = follow(item, rest)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, QuerySet
 
 from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidValue
@@ -31,6 +31,7 @@ from neuroon_django.feeds.paths import (
     paths,
     spellings,
 )
+from neuroon_django.feeds.prefetching import django_lookups, is_ordinary, prefetch
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -47,6 +48,12 @@ class Invalid:
 
     reason: str
     order_id: str = ""
+
+
+def _own_prefetches(queryset: QuerySet[Any]) -> list[str]:
+    """Return the lookups that a queryset prefetches by itself."""
+    lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
+    return [getattr(lookup, "prefetch_to", lookup) for lookup in lookups]
 
 
 def format_error(error: Exception) -> str:
@@ -136,29 +143,27 @@ class Source(Generic[M]):
         return self.feed.get_queryset().using(self.db_alias)
 
     def with_relations(self) -> QuerySet[M]:
-        """Return the live queryset with everything the feed reads joined or prefetched."""
+        """Return the live queryset with everything joined or prefetched that Django itself reads."""
         queryset = self.live_queryset()
         joined = [path.query for path in self.paths if path.to_one]
         queryset = queryset.select_related(*joined) if joined else queryset
-        own = [getattr(o, "prefetch_to", o) for o in queryset._prefetch_related_lookups]  # type: ignore[attr-defined]
-        prefetched = self._prefetches(own)
-        return queryset.prefetch_related(*prefetched) if prefetched else queryset
+        own = _own_prefetches(queryset)
+        chains = [path.hops for path in self.paths if not path.to_one and not is_ordinary(path, own)]
+        lookups = django_lookups(chains, self._routed_alias, own)
+        return queryset.prefetch_related(*lookups) if lookups else queryset
 
-    def _prefetches(self, own: list[str]) -> list[Any]:
-        """Return the prefetches beside the shop's own; with routers, bound to the same database."""
-        many = [path for path in self.paths if not path.to_one]
-        if not router.routers:
-            return [path.attr for path in many]
-        lookups: dict[str, Prefetch[Any]] = {}
-        for path in many:
-            for end in range(len(path.hops)):
-                attr = "__".join(hop.attr for hop in path.hops[: end + 1])
-                step = path.hops[end]
-                target = step.target
-                targets = target._default_manager if step.to_many else target._base_manager
-                if not any(f"{lookup}__".startswith(f"{attr}__") for lookup in own):
-                    lookups[attr] = Prefetch(attr, targets.using(self.db_alias))
-        return list(lookups.values())
+    @property
+    def _routed_alias(self) -> str | None:
+        """Return the database that relations are read from, None where no router may choose another."""
+        return self.db_alias if router.routers else None
+
+    def _read(self, pks: list[Any]) -> list[M]:
+        """Return the objects of these keys with their relations."""
+        queryset = self.with_relations().filter(pk__in=pks)
+        objects, own = list(queryset), _own_prefetches(queryset)
+        ordinary = [path for path in self.paths if is_ordinary(path, own)]
+        prefetch(objects, ordinary, self._routed_alias)
+        return objects
 
     def load(self, pks: Iterable[Any]) -> dict[str, M | Invalid]:
         """Return objects by primary key as text, with their relations, in constant queries.
@@ -170,7 +175,7 @@ class Source(Generic[M]):
         if not wanted:
             return {}
         try:
-            return {str(found.pk): found for found in self.with_relations().filter(pk__in=wanted)}
+            return {str(found.pk): found for found in self._read(wanted)}
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
