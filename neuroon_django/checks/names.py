@@ -25,6 +25,7 @@ USUAL_ENTRIES = {
     "stock": "stock_quantity",
     "quantity": "stock_quantity",
     "sale": "sale_price",
+    "reviews": "review_count",
 }
 
 
@@ -86,7 +87,7 @@ def _unread(source: Source[Any], name: str, readable: list[str]) -> Iterator[Che
     """Report a name that nobody reads where an entry of a similar name is not written."""
     meant = _usual_entry(source, name)
     if meant not in readable:
-        meant = next(iter(get_close_matches(name, readable, 1, cutoff=0.8)), "")
+        meant = next(iter(get_close_matches(name, readable, 1, cutoff=0.86)), "")
     if meant and meant not in own_names(source):
         yield warning(source, "neuroon.W012", f"nobody reads {name}", f"Did you mean {meant}?")
 

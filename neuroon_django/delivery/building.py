@@ -28,6 +28,7 @@ class BuildResult:
     rejected: list[tuple[SyncedProduct, str]] = field(default_factory=list)
     unlisted: list[SyncedProduct] = field(default_factory=list)
     unchanged: int = 0
+    put_off: dict[int, str] = field(default_factory=dict)  # rows that wait, with their parents' ids
 
     def reject(self, row: SyncedProduct, reason: str, digest: str = "") -> None:
         """Note that a product cannot be sent."""

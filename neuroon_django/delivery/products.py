@@ -16,6 +16,7 @@ from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
 from neuroon_django.delivery.fold import fold_for
+from neuroon_django.delivery.parents import ParentOrder
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
@@ -40,6 +41,7 @@ class ProductChannel(Channel[SyncedProduct]):
         self.blame: Blame[ProductBatch] = Blame(self._reject, self._give_back)
         self.rendered: Results = {}  # of the rows that are built next, where the scan rendered them
         self.scan = scan
+        self.parents = ParentOrder(self.shop, scan)
         if scan is not None:
             scan.lease_seconds = engine.lease_seconds
 
@@ -74,7 +76,9 @@ class ProductChannel(Channel[SyncedProduct]):
         while True:
             rows = claim(self, Lane.LIVE, self.limit) or self._handed()
             rows = rows or claim(self, Lane.BACKFILL, self.limit)
-            if rows or self.scan is None or not self.engine.has_time or not self.scan.step():
+            if rows or self.scan is None or not self.engine.has_time:
+                return rows
+            if not self.scan.step() and not self.parents.look_again():
                 return rows
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)
@@ -92,10 +96,12 @@ class ProductChannel(Channel[SyncedProduct]):
     def build(self, rows: Sequence[SyncedProduct]) -> Iterable[ProductBatch]:
         rendered, self.rendered = self.rendered, {}
         built = build(rows, rendered or render_rows(self.shop, rows))
+        self.parents.put_off(built)
         for row, reason in built.rejected:
             self._tell_rejected(row, reason)
         Change.objects.append(built.stale)
         self.table.settle(built.outcomes)
+        self.parents.built(built)
         self.statistics.unchanged += built.unchanged
         if built.stale:
             self.prepare()
@@ -199,6 +205,7 @@ class ProductChannel(Channel[SyncedProduct]):
             outcomes.rejected(row, reason, batch.rendered[row.pk].refused_digest)
             self._tell_rejected(row, reason)
         self.table.settle(outcomes)
+        self.parents.settled(outcomes.rows)
 
     def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
         self.statistics.rejected += 1

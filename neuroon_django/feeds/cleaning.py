@@ -23,6 +23,7 @@ from neuroon_django.api import messages
 CENT = Decimal("0.01")
 ROUNDING = Context(prec=40, rounding=ROUND_HALF_UP)  # not the thread's own, which a shop may set
 MAX_MONEY = Decimal("1e15")
+MAX_RATING = 5
 # ASCII controls only: U+0080 to U+009F are often a ™ or quote of a wrongly decoded Windows text.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PLAIN_PATH = re.compile(r"/[\w/%=&?;:,.~+-]*", re.ASCII)
@@ -36,9 +37,9 @@ _BREAKS = re.compile(r"<(?:br|/p|/div|/li|/ul|/ol|/h[1-6]|/tr|/td|/th)\b[^>]*>",
 def text(value: Any) -> str:
     """Return a single value as text, without control characters and outer white space."""
     if type(value) is not str:
-        value = str(_single(value))
+        value = str.__str__(str(_single(value)))  # of a safe text, `str` returns that again
     if value.isprintable() and value[:1] != " " != value[-1:]:
-        return str(value)
+        return value  # type: ignore[no-any-return]
     return _CONTROLS.sub("", value).strip()
 
 
@@ -161,6 +162,28 @@ def currency(value: Any) -> str:
     if not re.fullmatch(r"[A-Z]{3}", code):
         raise ValueError(f"{code[:20]!r} is not an ISO 4217 code")
     return code
+
+
+def rating(value: Any) -> Decimal:
+    """Return a number from 0 to 5, rounded to the hundredth."""
+    stars = number(value)
+    if not 0 <= stars <= MAX_RATING:
+        raise ValueError(f"{stars} is not between 0 and {MAX_RATING}")
+    return cents(stars)
+
+
+def attributes(value: Any) -> dict[str, str]:
+    """Return texts by name of a mapping or of pairs; several values of a name are joined by commas."""
+    if isinstance(value, str | Promise) or not isinstance(value, Iterable):
+        raise ValueError("names and values are expected, such as {'colour': 'red'}")
+    pairs = value.items() if isinstance(value, Mapping) else value
+    named = {line(name): _attribute(inner) for name, inner in pairs if inner is not None}
+    return {name: inner for name, inner in named.items() if name and inner}
+
+
+def _attribute(value: Any) -> str:
+    several = isinstance(value, list | tuple | set | frozenset) or hasattr(value, "all")
+    return ", ".join(texts(value)) if several else line(value)
 
 
 def plain(value: Any) -> Any:

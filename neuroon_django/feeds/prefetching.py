@@ -42,14 +42,14 @@ class PrefetchCache(dict[str, Any]):
         self.rows: dict[str, list[Any]] = {}
         self.attrs: dict[str, str] = {}
 
-    def __missing__(self, name: str) -> QuerySet[Any]:
+    def __missing__(self, name: str) -> Any:
         attr, instance = self.attrs.get(name, ""), self.instance()
         if attr not in self.rows or instance is None:
             raise KeyError(name)
         rows = self.rows.pop(attr)  # so that the manager does not find them here, and builds
-        queryset: QuerySet[Any] = getattr(instance, attr).get_queryset()
-        queryset._result_cache = rows  # type: ignore[attr-defined]
-        queryset._prefetch_done = True  # type: ignore[attr-defined]
+        queryset: Any = getattr(instance, attr).get_queryset()
+        queryset._result_cache = rows
+        queryset._prefetch_done = True
         self[name] = queryset
         return queryset
 
@@ -64,7 +64,7 @@ class PrefetchCache(dict[str, Any]):
         return super().pop(name, *default)
 
     def __reduce__(self) -> Any:
-        return dict, ({name: self[name] for name in {*self, *self.attrs}},)
+        return dict, ({name: self[name] for name in {*self, *self.attrs} if name in self},)
 
 
 def prefetched_rows(instance: Any, attr: str) -> list[Any] | None:

@@ -71,9 +71,11 @@ class Registry:
 
     def _bind(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
         model, feed = registration
+        source: ProductSource[Any] | OrderSource[Any]
         if issubclass(feed, ProductFeed):
-            return ProductSource(feed, model, shop)
-        source: OrderSource[Any] = OrderSource(feed, model, shop)
+            source = ProductSource(feed, model, shop)
+        else:
+            source = OrderSource(feed, model, shop)
         source.products = lambda product: self.product_source_of(type(product), shop)
         return source
 

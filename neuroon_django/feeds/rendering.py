@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Model
+
 from neuroon_django.api import messages
 from neuroon_django.conf import VERSION
 from neuroon_django.exceptions import InvalidValue
@@ -32,6 +34,7 @@ class Rendered:
 
     external_id: str
     payload: bytes
+    parent: str = ""  # the external id of the product that Neuroon must have before
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +59,8 @@ class ProductSource(IdentifiedSource[M]):
     """A product feed bound to its model and one shop."""
 
     entries = PRODUCT_ENTRIES
+    # How the source of another product is found; alone, a source knows its own model's.
+    products: Callable[[Model], ProductSource[Any] | None] = staticmethod(lambda product: None)
 
     def _reads(self) -> Reads:
         return ANYTHING if self.overrides("extra") else super()._reads()
@@ -82,25 +87,41 @@ class ProductSource(IdentifiedSource[M]):
     @cached_property
     def columns(self) -> list[tuple[str, Callable[[Any], Any], Cleaner]]:
         """Return the entries in use that are sent: name, getter and cleaner of each."""
-        clean = CLEANERS | {"url": self._address, "image_url": self._address}
+        own = {"url": self._address, "image_url": self._address, "parent": self._parent_id}
+        clean = CLEANERS | own
         return [(n, e.get, clean[n]) for n, e in self.compiled.items() if n in clean]
 
     def _address(self, value: Any) -> str:
         return cleaning.address(value, self.shop.STOREFRONT_URL)
+
+    def _parent_id(self, value: Any) -> str:
+        """Return the external id of a parent: its feed's, or the text that was given."""
+        if not isinstance(value, Model):
+            return clean_external_id(value)
+        own: ProductSource[Any] | None = self if isinstance(value, self.model) else None
+        source = own or self.products(value)
+        if source is None:
+            raise ValueError(f"{value._meta.label} has no product feed")
+        external_id = source.external_id_of(value)
+        if not external_id:
+            raise ValueError("it has no external id")
+        return external_id
 
     def _rendered(self, product: M) -> Rendered:
         fields = self._fields(product)
         for name in REQUIRED:
             if fields.get(name) in (None, ""):
                 raise InvalidValue(f"no {name.replace('_', ' ')}")
-        fields = {name: value for name, value in fields.items() if value not in (None, "", [])}
+        fields = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+        if fields.get("parent") == fields["external_id"]:
+            raise InvalidValue("parent: a product cannot be its own")
         if "currency" not in fields:
             default = self.shop.CURRENCY
             fields["currency"] = self.call_shop_code("currency", cleaning.currency, default)
         if "brand" in fields:
             fields["brands"] = [fields["brand"]]
         wired = messages.Product(**fields)
-        return Rendered(wired.external_id, self._encode(wired, product))
+        return Rendered(wired.external_id, self._encode(wired, product), wired.parent or "")
 
     def _fields(self, product: M) -> dict[str, Any]:
         """Return the cleaned values; where one fails, clean one by one, so that the reason names it."""
@@ -120,19 +141,21 @@ class ProductSource(IdentifiedSource[M]):
         extra = None
         if self.overrides("extra"):
             further = self.call_shop_code("extra", self.feed.extra, product)  # type: ignore[attr-defined]
-            extra = self.call_shop_code("extra", _further, further)
+            extra = self.call_shop_code("extra", self._further, further)
         try:
             return messages.encode_product(wired, extra)
         except (TypeError, ValueError) as error:  # a lone surrogate is a ValueError
             reason = messages.text_of(str(error).encode("ascii", "replace").decode())
         raise InvalidValue(f"cannot be written as JSON: {reason}")
 
-
-def _further(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    if taken := sorted(messages.SHOPS_FIELDS.intersection(fields)):
-        raise ValueError(f"{', '.join(taken)}: the feed has an entry for that")
-    further: Mapping[str, Any] = cleaning.plain(fields)
-    return further
+    def _further(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `extra()` gave, cleaned; a field of an entry is the entry's."""
+        in_use = {messages.WIRE_NAMES[name] for name, _, _ in self.columns}
+        taken = sorted((messages.SHOPS_FIELDS | in_use).intersection(fields))
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: the feed has an entry for that")
+        further: Mapping[str, Any] = cleaning.plain(fields)
+        return further
 
 
 CLEANERS: dict[str, Cleaner] = {
@@ -147,4 +170,8 @@ CLEANERS: dict[str, Cleaner] = {
     "tags": cleaning.texts,
     "in_stock": cleaning.flag,
     "stock_quantity": cleaning.quantity,
+    "sku": cleaning.line,
+    "rating": cleaning.rating,
+    "review_count": cleaning.quantity,
+    "attributes": cleaning.attributes,
 }
