@@ -23,7 +23,7 @@ from neuroon_django.checks.names import (
     warning,
 )
 from neuroon_django.checks.together import together
-from neuroon_django.feeds import Source, registry
+from neuroon_django.feeds import Source, payload_context, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.models import SyncedProduct
 
@@ -33,8 +33,18 @@ USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shop
 @register("neuroon")
 def check_feeds(**kwargs: Any) -> list[CheckMessage]:
     """Check every registered source, and all of them together."""
-    messages = [message for source in registry.sources().values() for message in _feed(source)]
+    messages = [message for source in registry.sources().values() for message in _in_context(source)]
     return [*messages, *together()]
+
+
+def _in_context(source: Source[Any]) -> list[CheckMessage]:
+    """Check one feed inside the context that its payloads are built in."""
+    try:
+        with payload_context(source.shop):
+            return list(_feed(source))
+    except Exception as raised:
+        message = f"NEUROON_CONTEXT raises {type(raised).__name__}: {raised}"
+        return [error(source, "neuroon.E004", message, "It must work at start-up, without a query.")]
 
 
 def _feed(source: Source[Any]) -> Iterator[CheckMessage]:

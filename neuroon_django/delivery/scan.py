@@ -20,7 +20,7 @@ from django.utils import timezone
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
-from neuroon_django.feeds.source import format_error
+from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
 
 logger = logging.getLogger("neuroon_django")
@@ -109,14 +109,15 @@ class Scan:
 
     def _shop_page(self, source: ProductSource[Any], after: str) -> str:
         """Compare products after that key; return the page's last key, "" at the end."""
+        folds = FoldLock.objects.folds(self.shop) if self.lease_seconds else 0
         try:
-            queryset = source.after_cursor(source.live_queryset(), after)
+            pks = source.keys_after(after, PAGE)
+        except NOT_THE_SHOPS:
+            raise
         except Exception as error:  # its own get_queryset(); the other feeds are scanned
             logger.warning("not_scanned feed=%s error=%s", source.label, format_error(error))
             self.failed = self.failed or source.label
             return ""
-        folds = FoldLock.objects.folds(self.shop) if self.lease_seconds else 0
-        pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
         if not pks:
             return ""
         self.seen += len(pks)
@@ -170,11 +171,11 @@ class Scan:
         if source is None:
             return set()
         try:
-            live = source.live_queryset()
+            return source.existing(texts)
+        except NOT_THE_SHOPS:
+            raise
         except Exception:  # what cannot be looked for is not taken for gone
             return texts
-        found = live.filter(pk__in=list(source.pks(texts).values()))
-        return set(map(str, found.values_list("pk", flat=True)))
 
     # The cursor
 

@@ -113,8 +113,10 @@ class IdentifiedSource(Source[M]):
         """
         pks = list(pks_of(path.target, texts).values())
         rows = self.model._base_manager.using(self.db_alias)
-        found = rows.filter(**{f"{path.query}__pk__in": pks})
-        return list(self.after_cursor(found, after).values_list("pk", flat=True).distinct()[:limit])
+        with payload_context(self.shop):
+            found = rows.filter(**{f"{path.query}__pk__in": pks})
+            keys = self.after_cursor(found, after).values_list("pk", flat=True)
+            return list(keys.distinct()[:limit])
 
 
 def clean_external_id(value: Any) -> str:

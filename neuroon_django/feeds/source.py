@@ -17,6 +17,7 @@ from django.db.models import Model, QuerySet
 
 from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidValue
+from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import Feed
 from neuroon_django.feeds.keys import pks_of
 from neuroon_django.feeds.lookups import Entry
@@ -139,8 +140,28 @@ class Source(Generic[M]):
     # Its objects
 
     def live_queryset(self) -> QuerySet[M]:
-        """Return `get_queryset()`, read where the shop writes: a replica may lag behind a change."""
+        """Return `get_queryset()`, read where the shop writes: a replica may lag behind a change.
+
+        It is called inside `payload_context`, and what it returns is read there.
+        """
         return self.feed.get_queryset().using(self.db_alias)
+
+    def keys_after(self, after: str, limit: int) -> list[Any]:
+        """Return up to `limit` keys in order, after the one whose text is `after`, if it is one."""
+        with payload_context(self.shop):
+            queryset = self.after_cursor(self.live_queryset(), after)
+            return list(dict.fromkeys(queryset.values_list("pk", flat=True)[:limit]))
+
+    def existing(self, texts: Iterable[str]) -> set[str]:
+        """Return those of some primary keys, as text, whose objects exist for Neuroon."""
+        with payload_context(self.shop):
+            found = self.live_queryset().filter(pk__in=list(self.pks(texts).values()))
+            return set(map(str, found.values_list("pk", flat=True)))
+
+    def count(self) -> int:
+        """Return how many objects exist for Neuroon."""
+        with payload_context(self.shop):
+            return self.live_queryset().count()
 
     def with_relations(self) -> QuerySet[M]:
         """Return the live queryset with everything joined or prefetched that Django itself reads."""
