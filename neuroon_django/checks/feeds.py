@@ -17,6 +17,7 @@ from neuroon_django.checks.names import (
     LISTS,
     error,
     how_to_write,
+    methods,
     misspelt,
     own_names,
     required,
@@ -60,6 +61,7 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
         *_lists(source),
         *_dependencies(source),
         *misspelt(source),
+        *methods(source),
     ]
     yield from declared
     if not any(message.is_serious() for message in declared):

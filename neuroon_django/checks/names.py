@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.db.models import Value
 
 from neuroon_django.feeds import OrderFeed, ProductFeed, Source
+from neuroon_django.feeds.lookups import accepts
 
 REQUIRED = {
     ProductFeed: ("external_id", "name", "price", "url", "is_listed"),
@@ -63,6 +64,18 @@ def required(source: Source[Any]) -> Iterator[CheckMessage]:
         missing.append("lines")
     for name in missing:
         yield error(source, "neuroon.E007", f"it does not say what {name} is", how_to_write(name))
+
+
+def methods(source: Source[Any]) -> Iterator[CheckMessage]:
+    """Report methods that do not take the object that they are asked about."""
+    noun = "order" if isinstance(source.feed, OrderFeed) else "product"
+    asked = {name: entry.get for name, entry in source.compiled.items() if entry.kind == "method"}
+    also = {name: getattr(source.feed, name, None) for name in ("extra", "lines")}
+    for name, method in (asked | also).items():
+        if callable(method) and not accepts(method, None):
+            message = f"{name}() cannot be called with the {noun} alone"
+            hint = f"Write def {name}(self, {noun})."
+            yield error(source, "neuroon.E005", message, hint)
 
 
 def misspelt(source: Source[Any]) -> Iterator[CheckMessage]:

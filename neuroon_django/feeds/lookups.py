@@ -41,6 +41,19 @@ class Entry:
             self.kind, self.get = "constant", lambda _: constant
 
 
+def accepts(code: Callable[..., Any], *arguments: Any) -> bool:
+    """Return whether a class or a function can be called with these arguments, as far as it tells."""
+    if inspect.ismethod(code):  # a method without even `self` has no signature once it is bound
+        code, arguments = code.__func__, (code.__self__, *arguments)
+    try:
+        inspect.signature(code).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # it is written in C, and has no signature
+        return True
+    return True
+
+
 def lookup(path: str, model: type[Model]) -> Getter:
     """Return a getter along `a__b__c`, over attributes, callables and relations.
 

@@ -11,6 +11,7 @@ from neuroon_django.conf import conf
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds.declarations import Feed, OrderFeed, ProductFeed
 from neuroon_django.feeds.keys import is_composite
+from neuroon_django.feeds.lookups import accepts
 from neuroon_django.feeds.paths import Path, same_table
 from neuroon_django.feeds.rendering import ProductSource
 from neuroon_django.feeds.reporting import OrderSource
@@ -39,7 +40,7 @@ class Registry:
     def __init__(self) -> None:
         self.feeds: dict[str, Registration] = {}
         self.duplicates: list[Registration] = []
-        self.unusable: list[Registration] = []  # of models with composite keys
+        self.unusable: list[Registration] = []  # of composite keys, or not to be made
         self.closed = False
         self._bound: dict[tuple[Registration, ShopConfig], Source[Any]] = {}
 
@@ -51,7 +52,7 @@ class Registry:
                 f"neuroon.py of an installed app: {model._meta.app_label}/neuroon.py"
             )
         registration = Registration(model, feed)
-        if is_composite(model):
+        if is_composite(model) or not accepts(feed):
             self.unusable.append(registration)
             return
         label = model._meta.label_lower

@@ -68,9 +68,10 @@ class Source(Generic[M]):
     entries: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, feed: type[Feed[M]], model: type[M], shop: ShopConfig) -> None:
-        self.feed = feed()
+        self.feed = feed.__new__(feed)
         # Not by `setattr`: a property of the shop's by one of these names is for a check to report.
         vars(self.feed).update(model=model, shop=shop)
+        type(self.feed).__init__(self.feed)  # where the shop has one, it may read both
         self.model = model
         self.shop = shop
         self.label = model._meta.label_lower
