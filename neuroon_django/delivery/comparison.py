@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuroon_django.delivery.planning import plan_changes
 from neuroon_django.feeds import Invalid, ProductSource, Rendered, Unlisted
 from neuroon_django.feeds.rendering import RenderResult
 from neuroon_django.models import Lane, ProductStatus, ShopState, SyncedProduct
@@ -41,6 +42,7 @@ def compare(
     if not hands_over:
         asked = [pk for pk in asked if pk in page.rows and _is_settled(page.rows[pk])]
     rendered = source.render_many(asked)
+    plan_changes(shop, {(source.label, pk): result for pk, result in rendered.items()})
     for pk in pks:
         if pk in under_way:
             continue

@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from django.db import transaction
 
+from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import registry
 from neuroon_django.models import (
     Assignment,
@@ -42,11 +43,13 @@ PAGE = 500  # products found at once through relations
 
 def fold_all(shop: ShopState) -> bool:
     """Fold until no change of a product is left; return whether there was one."""
+    record_planned(shop)
     return _repeat(fold, shop, until=float("inf"))
 
 
 def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of products for so long, and not beyond the monotonic second `until`."""
+    record_planned(shop)
     return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
 
 

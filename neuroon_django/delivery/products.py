@@ -17,6 +17,7 @@ from neuroon_django.delivery.building import Results, build, render_rows
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.parents import ParentOrder
+from neuroon_django.delivery.planning import plan_changes
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.models import Change, Group, Lane, ProductOutcomes, SyncedProduct
@@ -95,7 +96,9 @@ class ProductChannel(Channel[SyncedProduct]):
 
     def build(self, rows: Sequence[SyncedProduct]) -> Iterable[ProductBatch]:
         rendered, self.rendered = self.rendered, {}
-        built = build(rows, rendered or render_rows(self.shop, rows))
+        results = rendered or render_rows(self.shop, rows)
+        plan_changes(self.shop, results)
+        built = build(rows, results)
         self.parents.put_off(built)
         for row, reason in built.rejected:
             self._tell_rejected(row, reason)

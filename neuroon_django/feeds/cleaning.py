@@ -9,11 +9,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from django.conf import settings
 from django.db.models import Model
+from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import Promise
 from django.utils.html import strip_tags
@@ -184,6 +187,27 @@ def attributes(value: Any) -> dict[str, str]:
 def _attribute(value: Any) -> str:
     several = isinstance(value, list | tuple | set | frozenset) or hasattr(value, "all")
     return ", ".join(texts(value)) if several else line(value)
+
+
+def next_moment(value: Any) -> datetime | None:
+    """Return the next of one or several moments; None where all are past.
+
+    A date is its midnight, and what is naive is in the active time zone.
+    """
+    several = isinstance(value, list | tuple | set | frozenset)
+    moments = [_moment(one) for one in (value if several else [value]) if one is not None]
+    return min((moment for moment in moments if moment > timezone.now()), default=None)
+
+
+def _moment(value: Any) -> datetime:
+    """Return a datetime as the project has them: aware, or naive where `USE_TZ` is off."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if not isinstance(value, datetime):
+        raise ValueError(f"{text(value)[:50]!r} is no datetime")
+    if timezone.is_naive(value) != settings.USE_TZ:
+        return value
+    return timezone.make_aware(value) if settings.USE_TZ else timezone.make_naive(value)
 
 
 def plain(value: Any) -> Any:

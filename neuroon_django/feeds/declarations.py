@@ -44,7 +44,8 @@ class ProductFeed(Feed[M]):
     Neuroon while the shop keeps it. `price` and `sale_price` are amounts in `currency`; `categories`
     and `tags` are names, as a list, a queryset or comma-separated text. Of the plugin route only are
     `sku`, `rating` (0 to 5), `review_count`, `attributes` (texts by name) and `parent`: the product
-    that a variant belongs to, or that one's external id.
+    that a variant belongs to, or that one's external id. `changes_at` is when the product changes by
+    the clock alone, as at a sale's end or its publication: a datetime, a date, or several of them.
     """
 
     external_id: Any = "pk"
@@ -66,6 +67,7 @@ class ProductFeed(Feed[M]):
     review_count: Any = None
     attributes: Any = None
     parent: Any = None
+    changes_at: Any = None
 
     def extra(self, product: M) -> Mapping[str, Any]:
         """Return further fields of the plugin route by their wire names, such as `{"gtin": …}`."""

@@ -41,7 +41,7 @@ class Entry:
             self.kind, self.get = "constant", lambda _: constant
 
 
-def accepts(code: Callable[..., Any], *arguments: Any) -> bool:
+def accepts(code: Any, *arguments: Any) -> bool:
     """Return whether a class or a function can be called with these arguments, as far as it tells."""
     if inspect.ismethod(code):  # a method without even `self` has no signature once it is bound
         code, arguments = code.__func__, (code.__self__, *arguments)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +36,7 @@ class Rendered:
     external_id: str
     payload: bytes
     parent: str = ""  # the external id of the product that Neuroon must have before
+    changes_at: datetime | None = None  # when the product changes by the clock alone
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,11 +50,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A product that the shop has and does not list."""
+    """A product that the shop has and does not list, until `changes_at` if that is known."""
+
+    changes_at: datetime | None = None
 
 
 RenderResult = Rendered | Unlisted | Invalid
-UNLISTED = Unlisted()
 
 
 class ProductSource(IdentifiedSource[M]):
@@ -78,9 +81,10 @@ class ProductSource(IdentifiedSource[M]):
         if isinstance(product, Invalid):
             return product
         try:
+            changes_at = self._clean("changes_at", cleaning.next_moment, product)
             if not self.value("is_listed", product):
-                return UNLISTED
-            return self._rendered(product)
+                return Unlisted(changes_at)
+            return self._rendered(product, changes_at)
         except InvalidValue as invalid:
             return Invalid(str(invalid))
 
@@ -107,7 +111,7 @@ class ProductSource(IdentifiedSource[M]):
             raise ValueError("it has no external id")
         return external_id
 
-    def _rendered(self, product: M) -> Rendered:
+    def _rendered(self, product: M, changes_at: datetime | None) -> Rendered:
         fields = self._fields(product)
         for name in REQUIRED:
             if fields.get(name) in (None, ""):
@@ -121,7 +125,8 @@ class ProductSource(IdentifiedSource[M]):
         if "brand" in fields:
             fields["brands"] = [fields["brand"]]
         wired = messages.Product(**fields)
-        return Rendered(wired.external_id, self._encode(wired, product), wired.parent or "")
+        payload = self._encode(wired, product)
+        return Rendered(wired.external_id, payload, wired.parent or "", changes_at)
 
     def _fields(self, product: M) -> dict[str, Any]:
         """Return the cleaned values; where one fails, clean one by one, so that the reason names it."""

@@ -2,8 +2,8 @@
 
 `change` is the outbox, `product` the mirror, `conversion` the orders; `delivery` tells how rows of
 both are claimed and settled, `assignment` which object owns which external id. `shop` and `endpoint`
-are what all workers share, `waiting` the children of products that are not sent yet. A row's columns
-change only through the methods of these files.
+are what all workers share, `waiting` the children of products that are not sent yet,
+`planned` what changes by the clock. A row's columns change only through the methods of these files.
 """
 
 from neuroon_django.models.assignment import Assignment
@@ -11,6 +11,7 @@ from neuroon_django.models.change import Change, unseen
 from neuroon_django.models.conversion import Conversion, ConversionOutcomes, ConversionStatus
 from neuroon_django.models.delivery import Delivery, Lane
 from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.planned import PlannedChange
 from neuroon_django.models.product import ProductOutcomes, ProductStatus, SyncedProduct
 from neuroon_django.models.shop import FoldLock, ShopState
 from neuroon_django.models.waiting import WaitingChild
@@ -26,6 +27,7 @@ __all__ = [
     "FoldLock",
     "Group",
     "Lane",
+    "PlannedChange",
     "ProductOutcomes",
     "ProductStatus",
     "ShopState",

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -470,6 +471,51 @@ def test_the_digest_is_that_of_the_plugin_route_on_both():
     body = messages.decode(messages.encode_batch([one.payload], "shops"))
     assert body == [payload()]
     assert one.digest == rendered(sku="code", rating=4, attributes={"a": "b"}).digest
+
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (NOW + timedelta(hours=1), NOW + timedelta(hours=1)),
+        (datetime(2030, 1, 1, 14), NOW + timedelta(hours=1)),  # in Madrid
+        (datetime(2030, 7, 1, 14), datetime(2030, 7, 1, 12, tzinfo=UTC)),
+        (date(2030, 1, 2), datetime(2030, 1, 1, 23, tzinfo=UTC)),
+        (NOW, None),
+        (NOW - timedelta(seconds=1), None),
+        (date(2030, 1, 1), None),
+        ([NOW, None, NOW + timedelta(3), NOW + timedelta(2)], NOW + timedelta(2)),
+        ((), None),
+    ],
+    ids=case,
+)
+def test_the_next_moment_is_in_the_projects_time_zone(monkeypatch, value, expected):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    with timezone.override("Asia/Tokyo"):  # whoever saved is there
+        assert rendered(changes_at=lambda feed, item: value).changes_at == expected
+        unlisted = render(changes_at=lambda feed, item: value, is_listed=False)
+    assert unlisted == Unlisted(expected)
+
+
+def test_the_next_moment_without_time_zones(settings, monkeypatch):
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Europe/Madrid"
+    naive = datetime(2999, 1, 1, 13)
+    assert rendered(changes_at=lambda feed, item: naive).changes_at == naive
+    aware = datetime(2999, 1, 1, 12, tzinfo=UTC)
+    assert rendered(changes_at=lambda feed, item: aware).changes_at == naive
+
+
+@pytest.mark.parametrize("value", ["2030-01-01", 5, Decimal(1)])
+def test_what_is_no_moment_is_told(value):
+    assert reason(changes_at=lambda feed, item: value) == f"changes at: '{value}' is no datetime"
+
+
+def test_when_a_product_changes_is_no_part_of_its_payload():
+    later = rendered(changes_at=lambda feed, item: datetime(2999, 1, 1))
+    assert later.digest == rendered().digest
 
 
 CONSTANTS = {
