@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from difflib import get_close_matches
 from math import inf
 from typing import Any
@@ -40,12 +40,17 @@ def check_feeds(**kwargs: Any) -> list[CheckMessage]:
 
 def _in_context(source: Source[Any]) -> list[CheckMessage]:
     """Check one feed inside the context that its payloads are built in."""
-    try:
-        with payload_context(source.shop):
-            return list(_feed(source))
-    except Exception as raised:
-        message = f"NEUROON_CONTEXT raises {type(raised).__name__}: {raised}"
-        return [error(source, "neuroon.E004", message, "It must work at start-up, without a query.")]
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(payload_context(source.shop))
+        except ImportError:  # the setting's own trouble, not a feed's
+            pass
+        except Exception as raised:
+            message = f"NEUROON_CONTEXT raises {type(raised).__name__}: {raised}"
+            return [
+                error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
+            ]
+        return list(_feed(source))
 
 
 def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
