@@ -50,7 +50,7 @@ DESCRIPTION_LENGTH = 5_000
 _encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
-class Product(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
+class ShopsProduct(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
     """One product as PROD, "Sync products" lists its fields; what is None is left out.
 
     `price` and `sale_price` are Decimals of whole cents in `currency` (ISO 4217); `url` and
@@ -70,10 +70,21 @@ class Product(msgspec.Struct, kw_only=True, omit_defaults=True, rename="camel"):
     tags: list[str] | None = None
     in_stock: bool | None = None
     stock_quantity: int | None = None
-    brands: list[str] | None = None  # plugin route only: which of the two is read is not settled
 
 
-SHOPS_FIELDS = frozenset(Product.__struct_encode_fields__) - {"brands"}
+class Product(ShopsProduct, kw_only=True, omit_defaults=True, rename="camel"):
+    """One product with the further fields of the plugin route (docs); `parent` is an external id."""
+
+    brands: list[str] | None = None  # with the same value as `brand`: which is read is not settled
+    sku: str | None = None
+    rating: Decimal | None = None
+    review_count: int | None = None
+    attributes: dict[str, str] | None = None
+    parent: str | None = msgspec.field(default=None, name="parentExternalId")
+
+
+SHOPS_FIELDS = frozenset(ShopsProduct.__struct_encode_fields__)
+WIRE_NAMES = dict(zip(Product.__struct_fields__, Product.__struct_encode_fields__, strict=True))
 
 
 class ConversionItem(msgspec.Struct, kw_only=True, rename="camel"):

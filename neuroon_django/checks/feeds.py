@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from difflib import get_close_matches
 from functools import lru_cache
 from math import inf
@@ -19,6 +19,7 @@ from neuroon_django.checks.names import (
     LISTS,
     error,
     how_to_write,
+    methods,
     misspelt,
     own_names,
     required,
@@ -26,7 +27,7 @@ from neuroon_django.checks.names import (
 )
 from neuroon_django.checks.together import together
 from neuroon_django.conf import ShopConfig, conf
-from neuroon_django.feeds import Source, registry
+from neuroon_django.feeds import Source, payload_context, registry
 from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import SyncedProduct
@@ -47,13 +48,29 @@ def _each(feeds: tuple[Registration, ...], settings_in_use: int) -> list[CheckMe
 
     The overview asks on each view, and a queryset is built and compiled for the answer.
     """
-    return [message for source in registry.sources().values() for message in _feed(source)]
+    sources = registry.sources().values()
+    return [message for source in sources for message in _in_context(source)]
 
 
 def _settings_in_use() -> int:
     """Return a number that changes with the settings of the shops, which `get_queryset()` may read."""
     declared = settings_of(ShopConfig).values()
     return hash(tuple(repr(s.written(shop)) for shop in conf.shops().values() for s in declared))
+
+
+def _in_context(source: Source[Any]) -> list[CheckMessage]:
+    """Check one feed inside the context that its payloads are built in."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(payload_context(source.shop))
+        except ImportError:  # the setting's own trouble, not a feed's
+            pass
+        except Exception as raised:
+            message = f"NEUROON_CONTEXT raises {type(raised).__name__}: {raised}"
+            return [
+                error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
+            ]
+        return list(_feed(source))
 
 
 def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
@@ -70,6 +87,7 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
         *_dependencies(source),
         *bulk_writes(source),
         *misspelt(source),
+        *methods(source),
     ]
     yield from declared
     if not any(message.is_serious() for message in declared):

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.db.models import Value
 
 from neuroon_django.feeds import OrderFeed, ProductFeed, Source
+from neuroon_django.feeds.lookups import accepts
 
 REQUIRED = {
     ProductFeed: ("external_id", "name", "price", "url", "is_listed"),
@@ -25,6 +26,7 @@ USUAL_ENTRIES = {
     "stock": "stock_quantity",
     "quantity": "stock_quantity",
     "sale": "sale_price",
+    "reviews": "review_count",
 }
 
 
@@ -64,6 +66,18 @@ def required(source: Source[Any]) -> Iterator[CheckMessage]:
         yield error(source, "neuroon.E007", f"it does not say what {name} is", how_to_write(name))
 
 
+def methods(source: Source[Any]) -> Iterator[CheckMessage]:
+    """Report methods that do not take the object that they are asked about."""
+    noun = "order" if isinstance(source.feed, OrderFeed) else "product"
+    asked = {name: entry.get for name, entry in source.compiled.items() if entry.kind == "method"}
+    also = {name: getattr(source.feed, name, None) for name in ("extra", "lines")}
+    for name, method in (asked | also).items():
+        if callable(method) and not accepts(method, None):
+            message = f"{name}() cannot be called with the {noun} alone"
+            hint = f"Write def {name}(self, {noun})."
+            yield error(source, "neuroon.E005", message, hint)
+
+
 def misspelt(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report names that hide one of the app's own, and names that look like an entry but are none."""
     readable = [*source.entries, *OVERRIDDEN]
@@ -86,7 +100,7 @@ def _unread(source: Source[Any], name: str, readable: list[str]) -> Iterator[Che
     """Report a name that nobody reads where an entry of a similar name is not written."""
     meant = _usual_entry(source, name)
     if meant not in readable:
-        meant = next(iter(get_close_matches(name, readable, 1, cutoff=0.8)), "")
+        meant = next(iter(get_close_matches(name, readable, 1, cutoff=0.86)), "")
     if meant and meant not in own_names(source):
         yield warning(source, "neuroon.W012", f"nobody reads {name}", f"Did you mean {meant}?")
 

@@ -9,13 +9,14 @@ from django.db import router
 from django.db.models import Model
 
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.keys import is_composite
 from neuroon_django.models import Change
 
 
 def together() -> Iterator[CheckMessage]:
     """Check what no feed can say alone."""
     yield from _second_feeds()
-    yield from _composite_keys()
+    yield from _unusable()
     yield from _databases()
 
 
@@ -30,8 +31,16 @@ def _second_feeds() -> Iterator[CheckMessage]:
         )
 
 
-def _composite_keys() -> Iterator[CheckMessage]:
+def _unusable() -> Iterator[CheckMessage]:
     for model, feed in registry.unusable:
+        if not is_composite(model):
+            yield Error(
+                f"{feed.__name__}: __init__ takes arguments, and the app gives none.",
+                hint="Remove them: self.model and self.shop are set when it is called.",
+                obj=model,
+                id="neuroon.E011",
+            )
+            continue
         yield Error(
             f"{feed.__name__}: {model.__name__} has a composite primary key.",
             hint="Register a model with a primary key of one column; this one is left out.",

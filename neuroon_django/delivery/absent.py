@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, transaction
 
-from neuroon_django.delivery.fold import assign
+from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct
@@ -77,7 +77,7 @@ def fold_marked(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...
             FoldLock.objects.hold(shop)
             SyncedProduct.objects.filter(pk__in=own).clear_absent()
             if source is not None:
-                assign(shop, source, own.values(), Lane.BACKFILL)
+                make_due(shop, source, own.values(), Lane.BACKFILL)
     return int(rows[-1][0]) if rows else 0
 
 
@@ -85,8 +85,7 @@ def _alive(source: ProductSource[Any], texts: set[str]) -> set[str]:
     """Return those of the primary keys, as text, that the shop has; what cannot be asked is there."""
     try:
         with transaction.atomic(source.db_alias):
-            found = source.live_queryset().filter(pk__in=list(source.pks(texts).values()))
-            return set(map(str, found.values_list("pk", flat=True)))
+            return source.existing(texts)
     except NOT_THE_SHOPS:
         raise
     except DatabaseError:

@@ -1,4 +1,7 @@
-"""Claimed rows become what is sent for them, and what needs no sending at all."""
+"""Claimed rows become what is sent for them, and outcomes for those that need no sending.
+
+The channel of products, the preview and the reconciliation build rows here.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from neuroon_django.feeds import Invalid, Rendered, Unlisted, registry
 from neuroon_django.feeds.rendering import RenderResult
 from neuroon_django.models import ProductOutcomes, ShopState, SyncedProduct
 
-Results = Mapping[tuple[str, str], RenderResult]  # by model label and primary key as text
+ObjectRef = tuple[str, str]  # an object of the shop: model label, primary key as text
+Results = Mapping[ObjectRef, RenderResult]
 
 
 @dataclass
@@ -19,11 +23,12 @@ class BuildResult:
     rows: list[SyncedProduct] = field(default_factory=list)
     rendered: list[Rendered] = field(default_factory=list)
     outcomes: ProductOutcomes = field(default_factory=ProductOutcomes)
-    # Objects that are called something else now, or are gone: to be folded again.
-    stale: list[tuple[str, str]] = field(default_factory=list)
+    # Objects that have another external id now, or are gone: to be folded again.
+    stale: list[ObjectRef] = field(default_factory=list)
     rejected: list[tuple[SyncedProduct, str]] = field(default_factory=list)
     unlisted: list[SyncedProduct] = field(default_factory=list)
     unchanged: int = 0
+    put_off: dict[int, str] = field(default_factory=dict)  # rows that wait, with their parents' ids
 
     def reject(self, row: SyncedProduct, reason: str, digest: str = "") -> None:
         """Note that a product cannot be sent."""
@@ -31,7 +36,7 @@ class BuildResult:
         self.outcomes.rejected(row, reason, digest)
 
     def add(self, row: SyncedProduct, result: RenderResult | None) -> None:
-        """Note what one row needs, by what its product is now."""
+        """Note what one row needs, by what its product was rendered to."""
         if not row.model:  # it lost its object since it was claimed, and is a delete now
             self.outcomes.retry(row)
         elif result is None:
@@ -53,7 +58,7 @@ class BuildResult:
             self.rendered.append(result)
 
     def _stale(self, row: SyncedProduct, reason: str) -> None:
-        """The object changed its id or is gone: fold it again, once per reason."""
+        """Note that the object changed its id or is gone: it is folded again, once per reason."""
         if row.last_error.startswith(reason):
             self.reject(row, reason, row.digest)
         else:
@@ -63,7 +68,7 @@ class BuildResult:
 
 def render_rows(shop: ShopState, rows: Sequence[SyncedProduct]) -> Results:
     """Return what the products of these rows are now, in a fixed number of queries per model."""
-    results: dict[tuple[str, str], RenderResult] = {}
+    results: dict[ObjectRef, RenderResult] = {}
     for label in dict.fromkeys(row.model for row in rows):
         source = registry.product_source(label, shop.config)
         if source is not None:
@@ -73,7 +78,7 @@ def render_rows(shop: ShopState, rows: Sequence[SyncedProduct]) -> Results:
 
 
 def build(rows: Sequence[SyncedProduct], results: Results) -> BuildResult:
-    """Sort rows by what they need. What is wrong with a product is its own row's, no other's."""
+    """Sort claimed rows by what they need; a product that cannot be sent keeps back no other."""
     built = BuildResult()
     for row in rows:
         built.add(row, results.get((row.model, row.object_pk)))

@@ -1,18 +1,22 @@
-"""One page of the catalogue beside its rows: what is the same, what differs, what may be claimed."""
+"""One page of the catalogue beside its rows: what is the same, what differs, what may be claimed.
+
+The scan asks for it page by page, claims what is `claimable` and makes the rest that differs due.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuroon_django.delivery.planning import plan_changes
 from neuroon_django.feeds import Invalid, ProductSource, Rendered, Unlisted
 from neuroon_django.feeds.rendering import RenderResult
 from neuroon_django.models import Lane, ProductStatus, ShopState, SyncedProduct
 
 
 @dataclass
-class Comparison:
-    """What a page holds, by primary keys as text; `rows` are those that it knows.
+class PageComparison:
+    """What differs on one page, by primary keys as text; `rows` are the rows that its products have.
 
     `claimable` are the products that differ and need nothing but to be sent as they were rendered;
     `differing` are the others that differ. `absent` are the rows, by their ids, of products that the
@@ -27,18 +31,20 @@ class Comparison:
 
 def compare(
     shop: ShopState, source: ProductSource[Any], pks: list[str], *, hands_over: bool
-) -> Comparison:
+) -> PageComparison:
     """Compare products with what was last accepted or refused of them.
 
-    Without a hand-over those that are not known, or not known well, need not be rendered.
+    Without a hand-over, products without a row, or with one that is not settled, need not be rendered:
+    they differ, and what is rendered now is not sent.
     """
     owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=pks)
-    page = Comparison({row.object_pk: row for row in owned})
+    page = PageComparison({row.object_pk: row for row in owned})
     under_way = {pk for pk, row in page.rows.items() if _will_be_rendered(row)}
     asked = [pk for pk in pks if pk not in under_way]
     if not hands_over:
         asked = [pk for pk in asked if pk in page.rows and _is_settled(page.rows[pk])]
     rendered = source.render_many(asked)
+    plan_changes(shop, {(source.label, pk): result for pk, result in rendered.items()})
     for pk in pks:
         if pk in under_way:
             continue
@@ -68,6 +74,7 @@ def _will_be_rendered(row: SyncedProduct) -> bool:
 
 
 def _is_settled(row: SyncedProduct) -> bool:
+    """Return whether the row says what came of its product, and nobody is sending it now."""
     known = bool(row.digest) or row.status in (ProductStatus.UNLISTED, ProductStatus.REJECTED)
     return known and not row.lease
 

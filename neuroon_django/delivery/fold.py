@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
+from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
 from neuroon_django.models import (
     Assignment,
@@ -43,11 +44,13 @@ PAGE = 500  # products found at once through relations
 
 def fold_all(shop: ShopState) -> bool:
     """Fold until no change of a product is left; return whether there was one."""
+    record_planned(shop)
     return _repeat(fold, shop, until=float("inf"))
 
 
 def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of products for so long, and not beyond the monotonic second `until`."""
+    record_planned(shop)
     return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
 
 
@@ -101,7 +104,7 @@ def fold_orders(shop: ShopState) -> Folded:
     return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
 
 
-def assign(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], lane: Lane) -> bool:
+def make_due(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], lane: Lane) -> bool:
     """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
     `texts` are primary keys as text. Returns whether objects were recorded that have to be folded
@@ -110,10 +113,11 @@ def assign(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], la
     asked = dict.fromkeys(texts)
     found = source.pks(asked)
     asked |= dict.fromkeys(found)
-    named = source.names(found.values())
-    names = {pk: named[pk] for pk in [*found, *named] if pk in named}
-    gone = asked.keys() - names.keys()
-    assignment = Assignment(source.label, names, gone, registry.product_labels(shop.config))
+    known = source.external_ids(found.values())
+    external_ids = {pk: known[pk] for pk in [*found, *known] if pk in known}
+    gone = asked.keys() - external_ids.keys()
+    labels = registry.product_labels(shop.config)
+    assignment = Assignment(source.label, external_ids, gone, labels)
     again = SyncedProduct.objects.assign(shop, assignment, lane)
     Change.objects.append(again)
     return bool(again)
@@ -128,7 +132,7 @@ def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> bool:
         for source in registry.products(shop.config):
             pks = dict.fromkeys(c.object_pk for c in changes if c.model == source.label)
             if pks:
-                recorded = assign(shop, source, pks, Lane.LIVE) or recorded
+                recorded = make_due(shop, source, pks, Lane.LIVE) or recorded
     return recorded
 
 
@@ -146,7 +150,7 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> bool:
             return True
         source = registry.product_source(label, shop.config)
         if source is not None and not after:
-            assign(shop, source, pks, Lane.LIVE)
+            make_due(shop, source, pks, Lane.LIVE)
         following = _assign_dependents(shop, label, pks, after)
         if following:
             Change.objects.append([(label, pk) for pk in pks], after=following)
@@ -175,7 +179,7 @@ def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: s
     for mark in marks[marks.index(at) :] if at in paths else marks:
         source, path = paths[mark]
         page = source.dependents(path, pks, last if mark == at else "", room)
-        assign(shop, source, map(str, page), Lane.LIVE)
+        make_due(shop, source, map(str, page), Lane.LIVE)
         room -= len(page)
         if not room:
             last = source.encode_cursor(page[-1])

@@ -81,28 +81,28 @@ def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
 
 def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Planned]:
     """Yield a step per product of a feed, as its row stands or as a new row would."""
-    queryset = source.live_queryset().order_by("pk")
-    last = None
-    while pks := list(
-        (queryset if last is None else queryset.filter(pk__gt=last)).values_list("pk", flat=True)[:PAGE]
-    ):
-        last = pks[-1]
-        names = source.names(pks)
-        owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=names)
+    last = ""
+    while pks := source.keys_after(last, PAGE):
+        last = source.encode_cursor(pks[-1])
+        external_ids = source.external_ids(pks)
+        owned = SyncedProduct.objects.of(shop).filter(model=source.label, object_pk__in=external_ids)
         rows = {row.object_pk: row for row in owned}
-        for pk, name in names.items():
-            if pk not in rows or name not in (None, rows[pk].external_id):
-                rows[pk] = SyncedProduct(model=source.label, object_pk=pk, external_id=name or "")
-        yield from _steps(shop, [rows[pk] for pk in names], forget)
+        for pk, external_id in external_ids.items():
+            if pk not in rows or external_id not in (None, rows[pk].external_id):
+                row = SyncedProduct(model=source.label, object_pk=pk, external_id=external_id or "")
+                rows[pk] = row
+        yield from _steps(shop, [rows[pk] for pk in external_ids], forget)
+        if not last:
+            return
 
 
 def _deletes(shop: ShopState) -> Iterator[Planned]:
-    """Yield what Neuroon has and the shop has no more."""
+    """Yield the deletes of what Neuroon has and the shop does not have any more."""
     for page in _pages(SyncedProduct.objects.of(shop).filter(in_neuroon=True)):
         alive = set()
         for source in registry.products(shop.config):
-            pks = source.pks(row.object_pk for row in page if row.model == source.label)
-            alive |= {(source.label, pk) for pk in source.names(pks.values())} if pks else set()
+            pks = [row.object_pk for row in page if row.model == source.label]
+            alive |= {(source.label, pk) for pk in source.existing(pks)} if pks else set()
         gone = [row for row in page if (row.model, row.object_pk) not in alive]
         yield from (Planned("delete", row.external_id) for row in gone)
 

@@ -14,6 +14,7 @@ from neuroon_django.delivery import ways
 from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame, full_reason
 from neuroon_django.delivery.channel import Channel
+from neuroon_django.delivery.parents import ParentOrder
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.models import Group, ProductOutcomes, SyncedProduct
 
@@ -28,6 +29,7 @@ class ProductAnswers(Channel[SyncedProduct]):
 
     group = Group.PRODUCTS
     blame: Blame[ProductBatch]
+    parents: ParentOrder
 
     def accepted(self, batch: ProductBatch, answer: messages.SyncResult) -> None:
         """Handle a 2xx: named products are refused, unnamed failures are looked for."""
@@ -131,6 +133,7 @@ class ProductAnswers(Channel[SyncedProduct]):
             logger.warning("product_warning external_id=%r reason=%s", external_id, text)
             self.statistics.warnings[text] = self.statistics.warnings.get(text, 0) + 1
         self.table.settle(outcomes)
+        self.parents.settled(outcomes.rows)
 
     def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
         self.statistics.rejected += 1

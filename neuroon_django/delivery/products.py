@@ -13,6 +13,8 @@ from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
 from neuroon_django.delivery.channel import FOLD_SECONDS
 from neuroon_django.delivery.fold import fold_for
+from neuroon_django.delivery.parents import ParentOrder
+from neuroon_django.delivery.planning import plan_changes
 from neuroon_django.delivery.product_answers import ProductAnswers
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.delivery.witness import find_witness
@@ -32,6 +34,7 @@ class ProductChannel(ProductAnswers):
         self.blame = Blame(self, self._reject, self._keep, partial(find_witness, self))
         self.rendered: Results = {}  # of the rows that are built next, where the scan rendered them
         self.scan = scan
+        self.parents = ParentOrder(self.shop, scan)
         if scan is not None:
             scan.lease_seconds = engine.lease_seconds
 
@@ -72,7 +75,9 @@ class ProductChannel(ProductAnswers):
             rows = rows or claim(self, Lane.BACKFILL, self.limit, newest=newest)
             if rows or not self.engine.has_time:
                 return rows
-            if self.scan is None or not self.scan.step():
+            if self.scan is None:
+                return self.claim_refused()
+            if not self.scan.step() and not self.parents.look_again():
                 return self.claim_refused()
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)
@@ -90,11 +95,15 @@ class ProductChannel(ProductAnswers):
 
     def build(self, rows: Sequence[SyncedProduct]) -> Iterable[ProductBatch]:
         rendered, self.rendered = self.rendered, {}
-        built = build(rows, rendered or render_rows(self.shop, rows))
+        results = rendered or render_rows(self.shop, rows)
+        plan_changes(self.shop, results)
+        built = build(rows, results)
+        self.parents.put_off(built)
         for row, reason in built.rejected:
             self._tell_rejected(row, reason)
         Change.objects.append(built.stale)
         self.table.settle(built.outcomes)
+        self.parents.built(built)
         self.statistics.unchanged += built.unchanged
         if built.stale:
             self.prepare()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Exists, QuerySet
@@ -11,10 +12,11 @@ from neuroon_django.api import Client
 from neuroon_django.delivery.deletes import DeleteChannel
 from neuroon_django.delivery.engine import Engine
 from neuroon_django.delivery.orders import OrderChannel
+from neuroon_django.delivery.planning import plans_changes
 from neuroon_django.delivery.products import ProductChannel
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.feeds import registry
-from neuroon_django.models import Change, Conversion, Group, ShopState, SyncedProduct
+from neuroon_django.models import Change, Conversion, Group, PlannedChange, ShopState, SyncedProduct
 
 
 def product_run(shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any) -> Engine:
@@ -37,7 +39,10 @@ def products_wait(shop: ShopState) -> bool:
     """Return whether a run over the products would find anything to do, in one statement."""
     changes = Change.objects.filter(model__in=registry.product_topics(shop.config))
     rows = SyncedProduct.objects.of(shop).of_labels(registry.product_labels(shop.config))
-    return _any_of(shop, changes, rows.waiting().due())
+    due: list[QuerySet[Any]] = [rows.waiting().due()]
+    if plans_changes(shop):
+        due.append(PlannedChange.objects.come(shop))
+    return _any_of(shop, changes, *due)
 
 
 def orders_wait(shop: ShopState) -> bool:
@@ -47,6 +52,7 @@ def orders_wait(shop: ShopState) -> bool:
     return _any_of(shop, changes, rows.waiting().due())
 
 
-def _any_of(shop: ShopState, changes: QuerySet[Any], due: QuerySet[Any]) -> bool:
-    found = ShopState.objects.filter(pk=shop.pk).filter(Exists(changes) | Exists(due))
-    return found.exists()
+def _any_of(shop: ShopState, *rows: QuerySet[Any]) -> bool:
+    """Return whether one of these querysets has rows, in one statement."""
+    found = reduce(or_, map(Exists, rows))
+    return ShopState.objects.filter(pk=shop.pk).filter(found).exists()

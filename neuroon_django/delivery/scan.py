@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from neuroon_django.api import messages
 from neuroon_django.delivery import absent
-from neuroon_django.delivery.comparison import Comparison, compare
-from neuroon_django.delivery.fold import assign
+from neuroon_django.delivery.comparison import PageComparison, compare
+from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
@@ -182,8 +182,7 @@ class Scan:
     def _shop_page(self, source: ProductSource[Any], after: str) -> str:
         """Compare products after that key; return the page's last key, "" at the end."""
         folds = FoldLock.objects.folds(self.shop) if self.lease_seconds else 0
-        queryset = source.after_cursor(source.live_queryset(), after)
-        pks = list(dict.fromkeys(queryset.values_list("pk", flat=True)[:PAGE]))
+        pks = source.keys_after(after, PAGE)
         if not pks:
             return ""
         self.seen += len(pks)
@@ -191,7 +190,7 @@ class Scan:
         self._write(source, page, folds)
         return source.encode_cursor(pks[-1])
 
-    def _write(self, source: ProductSource[Any], page: Comparison, folds: int) -> None:
+    def _write(self, source: ProductSource[Any], page: PageComparison, folds: int) -> None:
         """Make due what differs; what was folded since the page was read is looked at anew."""
         SyncedProduct.objects.of(self.shop).mark_absent(page.absent)
         if not page.differing and not page.claimable:
@@ -206,14 +205,14 @@ class Scan:
             else:
                 differing = [*differing, *page.claimable]
             if differing:
-                assign(self.shop, source, differing, Lane.BACKFILL)
+                make_due(self.shop, source, differing, Lane.BACKFILL)
         self.handed.extend((row, page.claimable[row.object_pk]) for row in claimed)
 
-    def _claim(self, label: str, page: Comparison) -> tuple[list[SyncedProduct], list[str]]:
+    def _claim(self, label: str, page: PageComparison) -> tuple[list[SyncedProduct], list[str]]:
         """Return the rows claimed for what was rendered, and the products that go the ordinary way."""
-        names = {pk: one.external_id for pk, one in page.claimable.items()}
+        external_ids = {pk: one.external_id for pk, one in page.claimable.items()}
         claimed = SyncedProduct.objects.claim_scanned(
-            self.shop, label, names, page.rows, self.lease_seconds
+            self.shop, label, external_ids, page.rows, self.lease_seconds
         )
         taken = {row.object_pk for row in claimed}
         return claimed, [pk for pk in page.claimable if pk not in taken]

@@ -44,7 +44,10 @@ class ProductFeed(Feed[M]):
 
     `external_id`, `name`, `price` and `url` are required. `is_listed` False takes a product out of
     Neuroon while the shop keeps it. `price` and `sale_price` are amounts in `currency`; `categories`
-    and `tags` are names, as a list, a queryset or comma-separated text.
+    and `tags` are names, as a list, a queryset or comma-separated text. Of the plugin route only are
+    `sku`, `rating` (0 to 5), `review_count`, `attributes` (texts by name) and `parent`: the product
+    that a variant belongs to, or that one's external id. `changes_at` is when the product changes by
+    the clock alone, as at a sale's end or its publication: a datetime, a date, or several of them.
     """
 
     external_id: Any = "pk"
@@ -61,9 +64,15 @@ class ProductFeed(Feed[M]):
     tags: Any = None
     in_stock: Any = None
     stock_quantity: Any = None
+    sku: Any = None
+    rating: Any = None
+    review_count: Any = None
+    attributes: Any = None
+    parent: Any = None
+    changes_at: Any = None
 
     def extra(self, product: M) -> Mapping[str, Any]:
-        """Return further fields of the plugin route by their wire names, such as `{"sku": …}`."""
+        """Return further fields of the plugin route by their wire names, such as `{"gtin": …}`."""
         return {}
 
 
@@ -93,20 +102,7 @@ class ConversionLine:
     line_total: Decimal | float | int
 
 
-PRODUCT_ENTRIES = (
-    "external_id",
-    "name",
-    "price",
-    "url",
-    "is_listed",
-    "description",
-    "sale_price",
-    "currency",
-    "image_url",
-    "categories",
-    "brand",
-    "tags",
-    "in_stock",
-    "stock_quantity",
-)
-ORDER_ENTRIES = ("order_id", "order_value", "currency", "is_paid")
+# What a shop can say, in the order of the classes: a new entry is declared there, cleaned in
+# `rendering`, and has its field in `api.messages.Product`.
+PRODUCT_ENTRIES = tuple(ProductFeed.__annotations__)
+ORDER_ENTRIES = tuple(OrderFeed.__annotations__)

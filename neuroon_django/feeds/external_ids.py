@@ -1,4 +1,7 @@
-"""Which external id each product has, as the fold asks before anything is rendered."""
+"""Which external id each product has, as the fold asks before anything is rendered.
+
+Where the entry is a lookup that the database can follow, no product is loaded for it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ MAX_ID = 255
 MAX_FAILED_QUERIES = 30  # of the shop's code, before it is no single product's fault
 
 
-class NamedSource(Source[M]):
-    """A source whose objects have an external id."""
+class IdentifiedSource(Source[M]):
+    """A feed's source that knows its objects' external ids."""
 
     def external_id_of(self, product: M) -> str:
         """Return the external id, or "" where it cannot be used; `render` tells the reason."""
@@ -33,10 +36,11 @@ class NamedSource(Source[M]):
         except (InvalidValue, ValueError):
             return ""
 
-    def names(self, pks: Iterable[Any]) -> dict[str, str | None]:
+    def external_ids(self, pks: Iterable[Any]) -> dict[str, str | None]:
         """Return external ids by primary key as text, of those that exist for Neuroon.
 
-        "" where it has none that can be used, None where that cannot be said: it keeps what it has.
+        The id is "" where an object has none that can be used, and None where its entry raises: such
+        an object keeps the id that its row has.
         """
         wanted = list(pks)
         if not wanted:
@@ -53,30 +57,33 @@ class NamedSource(Source[M]):
             except Exception as error:
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
-            return self._names_by_code(wanted)
+            return self._external_ids_by_code(wanted)
 
-    def _names_by_code(self, pks: list[Any]) -> dict[str, str | None]:
-        """Return the same by the shop's code, in a savepoint: a query of its own that fails would
-        end the fold's transaction. Where one does, halves are asked, until one stands alone."""
-        named: dict[str, str | None] = {}
+    def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
+        """Load products and ask the feed for their ids, in a savepoint of its own.
+
+        A query of the shop's code that fails would otherwise end the fold's transaction. Where one
+        does, halves are asked, down to the single product whose id cannot be known.
+        """
+        found: dict[str, str | None] = {}
         todo, failures = [pks], 0
         while todo:
             some = todo.pop()
             try:
                 with transaction.atomic(self.db_alias):
-                    named |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
+                    found |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
             except DatabaseError:
                 failures += 1
-                # The savepoint is gone, as a deadlock's victim's is; or it is no product's trouble.
-                lost = connections[self.db_alias].needs_rollback
-                if lost or failures > MAX_FAILED_QUERIES:
+                # A deadlock has ended the whole transaction, or it is not a matter of some products.
+                is_ended = connections[self.db_alias].needs_rollback
+                if is_ended or failures > MAX_FAILED_QUERIES:
                     raise
                 middle = len(some) // 2
                 if middle:
                     todo += [some[middle:], some[:middle]]
                 else:
-                    named[str(some[0])] = None
-        return named
+                    found[str(some[0])] = None
+        return found
 
     def _id_of(self, product: M | Invalid) -> str | None:
         if isinstance(product, Invalid):
@@ -89,7 +96,7 @@ class NamedSource(Source[M]):
             return None
 
     def _in_sql(self, queryset: QuerySet[M], path: str) -> str:
-        """Return the same lookup for the database; "" where only Python can follow it."""
+        """Return a lookup as the database can follow it; "" where only Python can."""
         hops, rest = walk(self.model, path)
         end = hops[-1].target if hops else self.model
         if any(hop.to_many for hop in hops) or len(rest) != 1:
@@ -99,14 +106,21 @@ class NamedSource(Source[M]):
         return "__".join([*(hop.query for hop in hops), *rest]) if known else ""
 
     def dependents(self, path: Path, texts: Iterable[str], after: str, limit: int) -> list[Any]:
-        """Return keys of products along a path, in order, from after `after` on, given as text."""
+        """Return the keys of up to `limit` products that lead to these objects along a path.
+
+        They are in order and greater than `after`, the text of a key, or the first ones where it
+        is "".
+        """
         pks = list(pks_of(path.target, texts).values())
         rows = self.model._base_manager.using(self.db_alias)
-        found = rows.filter(**{f"{path.query}__pk__in": pks})
-        return list(self.after_cursor(found, after).values_list("pk", flat=True).distinct()[:limit])
+        with payload_context(self.shop):
+            found = rows.filter(**{f"{path.query}__pk__in": pks})
+            keys = self.after_cursor(found, after).values_list("pk", flat=True)
+            return list(keys.distinct()[:limit])
 
 
 def clean_external_id(value: Any) -> str:
+    """Return an external id as text; raise ValueError where no address could name it."""
     text = cleaning.text(value)
     if len(text) > MAX_ID:
         raise ValueError(f"longer than {MAX_ID} characters")
@@ -117,6 +131,7 @@ def clean_external_id(value: Any) -> str:
 
 
 def _usable(value: Any) -> str:
+    """Return an external id as text, "" where it cannot be used."""
     try:
         return "" if value is None else clean_external_id(value)
     except ValueError:

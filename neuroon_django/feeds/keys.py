@@ -1,4 +1,8 @@
-"""Keys: what a change row names an object by, and how that text becomes a key again."""
+"""Primary keys as change rows keep them: as text, by the model that a feed is registered for.
+
+Recording turns a saved object into such keys, which may be those of a parent's or a child's table;
+fold and scan turn the text into keys again.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from django.db.models import BigIntegerField, CompositePrimaryKey, Model, QueryS
 
 
 def keys_of(model: type[Model], instance: Model, using: str) -> list[Any]:
-    """The key by which a model knows an object of its kin, since a child's own may be another.
+    """Return the keys that an object has in a model's table, where one inherits from the other.
 
-    A parent's instance that is no such child has none.
+    A child may have a key of its own beside its parent's. The list is empty for a parent's instance
+    that is no such child.
     """
     return keys_of_all(model, [instance], using)
 
@@ -33,7 +38,7 @@ def keys_of_all(model: type[Model], instances: Sequence[Model], using: str) -> l
 
 
 def rows_of(model: type[Model], rows: QuerySet[Any]) -> tuple[QuerySet[Any], str]:
-    """The same rows with the column of the key by which a model knows them."""
+    """Return the rows of a parent's or child's queryset as a model has them, and their key's column."""
     if issubclass(rows.model, model._meta.concrete_model or model):
         return rows, model._meta.pk.attname
     if shares_key(model, rows.model):
@@ -43,7 +48,7 @@ def rows_of(model: type[Model], rows: QuerySet[Any]) -> tuple[QuerySet[Any], str
 
 
 def shares_key(child: type[Model], parent: type[Model]) -> bool:
-    """Whether a child's key is its parent's, as it is unless the shop declares another."""
+    """Return whether a child's key is its parent's, as it is unless the shop declares another."""
     key: Any = child._meta.pk
     while key.remote_field and key.model._meta.concrete_model is not parent._meta.concrete_model:
         key = key.target_field
@@ -51,12 +56,12 @@ def shares_key(child: type[Model], parent: type[Model]) -> bool:
 
 
 def is_composite(model: type[Model]) -> bool:
-    """Whether a row's key is several columns, which no change row has room for."""
+    """Return whether a row's key is several columns, which no change row has room for."""
     return isinstance(model._meta.pk, CompositePrimaryKey)
 
 
 def pks_of(model: type[Model], texts: Iterable[str]) -> dict[str, Any]:
-    """Primary keys by their text; texts that are no key of this model are left out."""
+    """Return primary keys by their text; texts that are no key of this model are left out."""
     keys: dict[str, Any] = {}
     for text in texts:
         try:

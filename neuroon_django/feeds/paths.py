@@ -1,9 +1,9 @@
 """Which relations a feed passes through, and so whose changes reach its products (law 10).
 
-Along a relation there are two ways a change is told. Where the column stands on this side (a foreign
-key, a many-to-many) the *target* is named, and a worker finds its products by the path. Where the
-other side points here (a stock record), what it *points to* is named, which is known without a
-query, before and after.
+A change at the other end of a relation is recorded in one of two ways. Where the column stands on
+this side (a foreign key, a many-to-many) the *target* is named, and a worker finds its products by the
+path. Where the other side points here (a stock record), what it *points to* is named, which is known
+without a query, before and after.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ class Hop:
 
     @property
     def relation(self) -> Any:
-        """The many-to-many field's relation, from whichever side it is passed."""
+        """Return the many-to-many field's relation, from whichever side it is passed."""
         return self.field if self.field.auto_created else self.field.remote_field
 
     @property
     def through(self) -> type[Model] | None:
-        """The model of a many-to-many's own table."""
+        """Return the model of a many-to-many's link table; None for other relations."""
         model: type[Model] | None = self.relation.through if self.kind == "many" else None
         return model
 
     @property
     def symmetrical(self) -> bool:
-        """Whether both ends of a link see each other by this one relation."""
+        """Return whether both ends of a link see each other by this one relation."""
         return bool(self.relation.symmetrical) and same_table(self.source, self.target)
 
     @property
     def through_column(self) -> Any:
-        """The foreign key by which a row of that table points to this side; None if it has none."""
+        """Return the foreign key by which a link's row points to this side; None if it has none."""
         method = "m2m_reverse_field_name" if self.field.auto_created else "m2m_field_name"
         name = getattr(self.relation.field, method, None)  # django-taggit's tables have no such key
         return self.relation.through._meta.get_field(name()) if name else None
@@ -62,23 +62,27 @@ class Path:
 
     @property
     def query(self) -> str:
+        """Return the path as lookups of querysets write it."""
         return "__".join(hop.query for hop in self.hops)
 
     @property
     def attr(self) -> str:
+        """Return the path by the names that instances have for its relations."""
         return "__".join(hop.attr for hop in self.hops)
 
     @property
     def target(self) -> type[Model]:
+        """Return the model at the end."""
         return self.hops[-1].target
 
     @property
     def to_one(self) -> bool:
+        """Return whether each hop leads to one object at most."""
         return not any(hop.to_many for hop in self.hops)
 
 
 def hop(model: type[Model], name: str) -> Hop | None:
-    """The relation of that name, as attribute or in lookups; None where it is none."""
+    """Return the relation of that name, as attribute or in lookups; None where it is none."""
     fields: Iterable[Any] = model._meta.get_fields(include_hidden=False)
     for field in fields:
         target = getattr(field, "related_model", None)
@@ -94,7 +98,7 @@ def hop(model: type[Model], name: str) -> Hop | None:
 
 
 def _has_no_column(field: Any) -> bool:
-    """A `ForeignObject`, from either side: it joins by columns of others, and nothing can follow it."""
+    """Return whether a relation is a `ForeignObject`, from either side: it joins by others' columns."""
     if field.many_to_many or hasattr(field, "object_id_field_name"):
         return False
     return not (field.field if field.auto_created and not field.concrete else field).concrete
@@ -109,7 +113,7 @@ def _kind(field: Any) -> Kind:
 
 
 def walk(model: type[Model], path: str) -> tuple[tuple[Hop, ...], list[str]]:
-    """The hops at the front of a path, and the parts that follow them."""
+    """Return the hops at the front of a path, and the parts that follow them."""
     hops: list[Hop] = []
     parts = path.split("__") if path else []
     while parts and (step := hop(model, parts[0])):
@@ -119,6 +123,7 @@ def walk(model: type[Model], path: str) -> tuple[tuple[Hop, ...], list[str]]:
 
 
 def is_column(model: type[Model], name: str) -> bool:
+    """Return whether a model has a column of that name."""
     try:
         return bool(getattr(model._meta.get_field(name), "concrete", False))
     except FieldDoesNotExist:
@@ -126,7 +131,7 @@ def is_column(model: type[Model], name: str) -> bool:
 
 
 def spellings(model: type[Model], *names: str) -> frozenset[str]:
-    """Fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
+    """Return fields by each name that `update_fields` may have for them: `brand` and `brand_id`."""
     found = set(names)
     for name in names:
         if is_column(model, name) and name != "pk":
@@ -136,13 +141,13 @@ def spellings(model: type[Model], *names: str) -> frozenset[str]:
 
 
 def same_table(one: type[Model], other: type[Model]) -> bool:
-    """Whether an object of one may be one of the other: proxies, children and parents by table."""
+    """Return whether an object of one may be one of the other: proxies, children and parents."""
     ours, theirs = one._meta.concrete_model or one, other._meta.concrete_model or other
     return issubclass(ours, theirs) or issubclass(theirs, ours)
 
 
 def ignored(model: type[Model], ignores: list[str]) -> dict[tuple[Hop, ...], frozenset[str]]:
-    """The fields whose change alone does not count, by the hops that lead to them."""
+    """Return the fields whose change alone does not count, by the hops that lead to them."""
     found: dict[tuple[Hop, ...], frozenset[str]] = {}
     for text in ignores:
         relation, _, name = text.rpartition("__")

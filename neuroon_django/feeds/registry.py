@@ -1,4 +1,4 @@
-"""Who is registered: `register`, and the sources that a worker or a receiver asks for."""
+"""Which feeds are registered, and their sources, which workers and receivers ask for by model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from neuroon_django.conf import conf
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds.declarations import Feed, OrderFeed, ProductFeed
 from neuroon_django.feeds.keys import is_composite
+from neuroon_django.feeds.lookups import accepts
 from neuroon_django.feeds.paths import Path, same_table
 from neuroon_django.feeds.rendering import ProductSource
 from neuroon_django.feeds.reporting import OrderSource
@@ -41,7 +42,7 @@ class Registry:
     def __init__(self) -> None:
         self.feeds: dict[str, Registration] = {}
         self.duplicates: list[Registration] = []
-        self.unusable: list[Registration] = []  # of models with composite keys
+        self.unusable: list[Registration] = []  # of composite keys, or not to be made
         self.closed = False
         self.bulk_models: list[type[Model] | str] = []  # what `tell_bulk_writes` was given
         self._bound: dict[tuple[Registration, ShopConfig], Source[Any]] = {}
@@ -54,7 +55,7 @@ class Registry:
                 f"neuroon.py of an installed app: {model._meta.app_label}/neuroon.py"
             )
         registration = Registration(model, feed)
-        if is_composite(model):
+        if is_composite(model) or not accepts(feed):
             self.unusable.append(registration)
             return
         label = model._meta.label_lower
@@ -88,9 +89,11 @@ class Registry:
 
     def _bind(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
         model, feed = registration
+        source: ProductSource[Any] | OrderSource[Any]
         if issubclass(feed, ProductFeed):
-            return ProductSource(feed, model, shop)
-        source: OrderSource[Any] = OrderSource(feed, model, shop)
+            source = ProductSource(feed, model, shop)
+        else:
+            source = OrderSource(feed, model, shop)
         source.products = lambda product: self.product_source_of(type(product), shop)
         return source
 

@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, QuerySet
 
 from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidValue
+from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import Feed
 from neuroon_django.feeds.keys import pks_of
 from neuroon_django.feeds.lookups import Entry
 from neuroon_django.feeds.paths import Path, paths
+from neuroon_django.feeds.prefetching import django_lookups, is_ordinary, prefetch
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
 
 M = TypeVar("M", bound=Model)
 
-# What is raised while the shop's code runs and is neither its fault nor its object's.
+# Errors of the database's connection and of Celery: neither the shop's code nor its object is wrong.
 NOT_THE_SHOPS = (OperationalError, InterfaceError, SoftTimeLimitExceeded)
 
 
@@ -39,37 +41,44 @@ class Invalid:
     order_id: str = ""
 
 
+def _own_prefetches(queryset: QuerySet[Any]) -> list[str]:
+    """Return the lookups that a queryset prefetches by itself."""
+    lookups = queryset._prefetch_related_lookups  # type: ignore[attr-defined]
+    return [getattr(lookup, "prefetch_to", lookup) for lookup in lookups]
+
+
 def format_error(error: Exception) -> str:
-    """Return what was raised, for people; a ValueError is taken to be written for them."""
+    """Return an error as a reason for people: a ValueError by its text alone."""
     return str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
 
 
 class Source(Generic[M]):
-    """A feed, its model and a shop. `label` is the model's, as rows and changes name it."""
+    """A feed bound to its model and one shop; `label` is the model's, as rows and changes name it."""
 
     entries: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, feed: type[Feed[M]], model: type[M], shop: ShopConfig) -> None:
-        self.feed = feed()
+        self.feed = feed.__new__(feed)
         # Not by `setattr`: a property of the shop's by one of these names is for a check to report.
         vars(self.feed).update(model=model, shop=shop)
+        type(self.feed).__init__(self.feed)  # where the shop has one, it may read both
         self.model = model
         self.shop = shop
         self.label = model._meta.label_lower
 
     @property
     def name(self) -> str:
-        """The feed's name, for people."""
+        """Return the name of the feed's class, as checks and logs show it."""
         return type(self.feed).__name__
 
     @property
     def topic(self) -> str:
-        """What changes of its objects are recorded under."""
+        """Return the name under which changes of its objects are recorded."""
         return self.label
 
     @property
     def db_alias(self) -> str:
-        """The database that the shop writes these objects to."""
+        """Return the database that the shop writes these objects to."""
         return router.db_for_write(self.model)
 
     def overrides(self, name: str) -> bool:
@@ -81,46 +90,64 @@ class Source(Generic[M]):
 
     @cached_property
     def compiled(self) -> dict[str, Entry]:
-        """The entries in use, compiled."""
+        """Return the entries in use by name, compiled."""
         used = [name for name in self.entries if getattr(self.feed, name, None) is not None]
         return {name: Entry(self.feed, name) for name in used}
 
     @cached_property
     def paths(self) -> list[Path]:
-        """The relations that lookups and `depends_on` pass through."""
+        """Return the relations that lookups and `depends_on` pass through."""
         lookups = [entry.path for entry in self.compiled.values() if entry.kind == "lookup"]
         return paths(self.model, lookups, list(self.feed.depends_on))
 
     # Its objects
 
     def live_queryset(self) -> QuerySet[M]:
-        """Return `get_queryset()`, read where the shop writes: a replica may lag behind a change."""
+        """Return `get_queryset()`, read where the shop writes: a replica may lag behind a change.
+
+        It is called inside `payload_context`, and what it returns is read there.
+        """
         return self.feed.get_queryset().using(self.db_alias)
 
+    def keys_after(self, after: str, limit: int) -> list[Any]:
+        """Return up to `limit` keys in order, after the one whose text is `after`, if it is one."""
+        with payload_context(self.shop):
+            queryset = self.after_cursor(self.live_queryset(), after)
+            return list(dict.fromkeys(queryset.values_list("pk", flat=True)[:limit]))
+
+    def existing(self, texts: Iterable[str]) -> set[str]:
+        """Return those of some primary keys, as text, whose objects exist for Neuroon."""
+        with payload_context(self.shop):
+            found = self.live_queryset().filter(pk__in=list(self.pks(texts).values()))
+            return set(map(str, found.values_list("pk", flat=True)))
+
+    def count(self) -> int:
+        """Return how many objects exist for Neuroon."""
+        with payload_context(self.shop):
+            return self.live_queryset().count()
+
     def with_relations(self) -> QuerySet[M]:
-        """Return the live queryset with everything the feed reads joined or prefetched."""
+        """Return the live queryset with everything joined or prefetched that Django itself reads."""
         queryset = self.live_queryset()
         joined = [path.query for path in self.paths if path.to_one]
         queryset = queryset.select_related(*joined) if joined else queryset
-        own = [getattr(o, "prefetch_to", o) for o in queryset._prefetch_related_lookups]  # type: ignore[attr-defined]
-        prefetched = self._prefetches(own)
-        return queryset.prefetch_related(*prefetched) if prefetched else queryset
+        own = _own_prefetches(queryset)
+        chains = [path.hops for path in self.paths if not path.to_one and not is_ordinary(path, own)]
+        lookups = django_lookups(chains, self._routed_alias, own)
+        return queryset.prefetch_related(*lookups) if lookups else queryset
 
-    def _prefetches(self, own: list[str]) -> list[Any]:
-        """Return the prefetches beside the shop's own; with routers, bound to the same database."""
-        many = [path for path in self.paths if not path.to_one]
-        if not router.routers:
-            return [path.attr for path in many]
-        lookups: dict[str, Prefetch[Any]] = {}
-        for path in many:
-            for end in range(len(path.hops)):
-                attr = "__".join(hop.attr for hop in path.hops[: end + 1])
-                step = path.hops[end]
-                target = step.target
-                targets = target._default_manager if step.to_many else target._base_manager
-                if not any(f"{lookup}__".startswith(f"{attr}__") for lookup in own):
-                    lookups[attr] = Prefetch(attr, targets.using(self.db_alias))
-        return list(lookups.values())
+    @property
+    def _routed_alias(self) -> str | None:
+        """Return the database that relations are read from, None where no router may choose another."""
+        return self.db_alias if router.routers else None
+
+    def _read(self, pks: list[Any]) -> list[M]:
+        """Return the objects of these keys with their relations."""
+        queryset = self.with_relations().filter(pk__in=pks)
+        objects, own = list(queryset), _own_prefetches(queryset)
+        ordinary = [path for path in self.paths if is_ordinary(path, own)]
+        prefetch(objects, ordinary, self._routed_alias)
+        return objects
 
     def load(self, pks: Iterable[Any]) -> dict[str, M | Invalid]:
         """Return objects by primary key as text, with their relations, in constant queries.
@@ -132,7 +159,7 @@ class Source(Generic[M]):
         if not wanted:
             return {}
         try:
-            return {str(found.pk): found for found in self.with_relations().filter(pk__in=wanted)}
+            return {str(found.pk): found for found in self._read(wanted)}
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
@@ -168,11 +195,11 @@ class Source(Generic[M]):
         return pks_of(self.model, texts)
 
     def after_cursor(self, queryset: QuerySet[M], after: str) -> QuerySet[M]:
-        """Return it by key, from after `after` on; all of it where that is none, or no key any more."""
+        """Return a queryset in the order of keys, after the key whose text is `after` if it is one."""
         ordered = queryset.order_by("pk")
         last = next(iter(self.pks([after]).values()), None) if after else None
         return ordered if last is None else ordered.filter(pk__gt=last)
 
     def encode_cursor(self, pk: Any) -> str:
-        """Return a key's text for `after_cursor`; "" where it could not be read again."""
+        """Return a key's text for `after_cursor`, "" where the text could not be read again."""
         return str(pk) if self.pks([str(pk)]) else ""

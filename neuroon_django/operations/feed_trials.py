@@ -77,7 +77,7 @@ def _tried(source: S, attempt: Callable[[S], Step]) -> Step:
 
 def _try_product_feed(source: ProductSource[Any]) -> Step:
     name = source.name
-    pks = list(source.live_queryset().order_by("pk").values_list("pk", flat=True)[:BATCH])
+    pks = source.keys_after("", BATCH)
     if not pks:
         return _warning(f"{name}: the shop has no product yet")
     pk = str(pks[0])
@@ -139,8 +139,9 @@ def _differing(first: bytes, again: bytes) -> list[str]:
 def _try_order_feed(source: OrderSource[Any]) -> Step:
     """Build the latest order, a paid one if there is, as if a search had led to each of its lines."""
     name = source.name
-    pks = list(source.live_queryset().order_by("-pk").values_list("pk", flat=True)[:BATCH])
     with payload_context(source.shop):
+        latest = source.live_queryset().order_by("-pk").values_list("pk", flat=True)
+        pks = list(latest[:BATCH])
         loaded = source.load(pks)
         results = {
             pk: source.report(loaded[str(pk)], ClickedEverything()) for pk in pks if str(pk) in loaded

@@ -51,7 +51,7 @@ class Sync:
         """Fold what changed, then return how many products the run has to do."""
         fold_all(self.shop)
         if self.scan is not None:
-            return sum(s.live_queryset().count() for s in registry.products(self.shop.config))
+            return sum(s.count() for s in registry.products(self.shop.config))
         return int(SyncedProduct.objects.of(self.shop).waiting().count())
 
     def run(

@@ -76,10 +76,10 @@ class Outbox:
             changed = [pk for label, pk in changes if label == path.target._meta.label_lower]
             reached = source.dependents(path, changed, "", EVERYTHING) if changed else []
             pks.update(dict.fromkeys(map(str, reached)))
-        names = source.names(source.pks(pks).values())
+        external_ids = source.external_ids(source.pks(pks).values())
         results = source.render_many(pks)
         for pk in pks:
-            contents.add_product(names.get(pk) or f"{source.label} {pk}", results.get(pk))
+            contents.add_product(external_ids.get(pk) or f"{source.label} {pk}", results.get(pk))
 
     def _add_orders(self, contents: Contents, source: OrderSource[Any]) -> None:
         clicked: defaultdict[str, list[str]] = defaultdict(list)

@@ -90,7 +90,7 @@ def test_law_02_a_worker_killed_between_pages_leaves_the_rest_to_the_next(use_it
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(folding, "assign", die)
+        patch.setattr(folding, "make_due", die)
         fold(shop)
     assert len(due()) == 10
     row = Change.objects.get()

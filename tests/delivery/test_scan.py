@@ -143,7 +143,7 @@ def test_an_interrupted_scan_goes_on_where_it_stopped(neuroon, use_items, monkey
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(scanning, "assign", die)
+        patch.setattr(scanning, "make_due", die)
         scan.step()
     following = Scan.due(current_shop())
     while following.step():

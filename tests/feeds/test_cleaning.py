@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db import models
+from django.db.models import Value
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone, translation
 from django.utils.functional import lazystr
@@ -22,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from neuroon_django.api import messages
 from neuroon_django.conf import conf
 from neuroon_django.exceptions import InvalidValue
-from neuroon_django.feeds import Invalid, ProductSource, Rendered, cleaning, payload_context
+from neuroon_django.feeds import Invalid, ProductSource, Rendered, Unlisted, cleaning, payload_context
 from neuroon_django.feeds.lookups import lookup
 from neuroon_django.feeds.rendering import RenderResult
 from tests.feeds_in_use import item_feed
@@ -391,6 +393,159 @@ def test_the_default_currency_is_the_settings(settings):
     assert payload()["currency"] == "CHF"
     settings.NEUROON_CURRENCY = "francs"
     assert reason() == "currency: 'FRANCS' is not an ISO 4217 code"
+
+
+def test_typed_entries_are_fields_of_the_plugin_route():
+    sent = payload(
+        sku=Value(" SKU\n1 "),
+        rating=Value("4.333"),
+        review_count=3.9,
+        attributes={"colour": gettext_lazy("Yes"), "size": None, 1: 2},
+        parent=lambda feed, item: "P",
+    )
+    assert sent["sku"] == "SKU 1"
+    assert (sent["rating"], sent["reviewCount"]) == (Decimal("4.33"), 3)
+    assert sent["attributes"] == {"colour": "Yes", "1": "2"}
+    assert sent["parentExternalId"] == "P"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"b": "x", "a": 1.5}, {"b": "x", "a": "1.5"}),
+        ([("a", "x"), ("b", None)], {"a": "x"}),
+        ({"a": ["x", "y", "x"], "b": ("z",)}, {"a": "x, y", "b": "z"}),
+        ({" a\n": " x\ty ", "b": "", "": "c"}, {"a": "x y"}),
+        (iter([("a", lazystr("x"))]), {"a": "x"}),
+        ({"a": True, "b": 0}, {"a": "True", "b": "0"}),
+        ({}, {}),
+    ],
+    ids=case,
+)
+def test_attributes_are_texts_by_name(value, expected):
+    assert cleaning.attributes(value) == expected
+    assert cleaning.attributes({"a": set("zyx")}) == {"a": "x, y, z"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "told"),
+    [
+        ("rating", 5.01, "rating: 5.01 is not between 0 and 5"),
+        ("rating", -1, "rating: -1 is not between 0 and 5"),
+        ("rating", Decimal("NaN"), "rating: NaN is not an amount"),
+        ("rating", "good", "rating: 'good' is not a number"),
+        ("review_count", "many", "review count: 'many' is not a number"),
+        ("sku", ["a"], "sku: several values where one is expected; write a method that picks one"),
+        ("attributes", "red", "attributes: names and values are expected, such as {'colour': 'red'}"),
+        ("attributes", 5, "attributes: names and values are expected, such as {'colour': 'red'}"),
+        ("parent", "A", "parent: a product cannot be its own"),
+        ("parent", "..", "parent: '..' cannot stand in an address"),
+        ("parent", Item(code=""), "parent: it has no external id"),
+        ("parent", Label(), "parent: shop.Label has no product feed"),
+    ],
+    ids=case,
+)
+def test_typed_entries_that_cannot_be_sent_say_why(entry, value, told):
+    assert reason(**{entry: lambda feed, item: value}) == told
+
+
+@pytest.mark.parametrize("value", [None, "", [], {}])
+@pytest.mark.parametrize("entry", ["sku", "attributes", "parent"])
+def test_typed_entries_without_a_value_are_left_out(entry, value):
+    if entry == "attributes" and value == "":
+        value = {"a": ""}
+    if entry != "attributes" and value in ([], {}):
+        value = None
+    assert payload(**{entry: lambda feed, item: value}).keys() == payload().keys()
+
+
+def test_an_entry_and_a_further_field_of_one_name_are_told():
+    further = {"sku": "x", "parentExternalId": "y", "rating": 1}
+    told = reason(extra=lambda feed, item: further, sku="code", parent=lambda feed, item: "P")
+    assert told == "extra: parentExternalId, sku: the feed has an entry for that"
+
+
+def test_the_digest_is_that_of_the_plugin_route_on_both():
+    """So that finding another route sends nothing anew by itself."""
+    one = rendered(sku="code", rating=4, attributes={"a": "b"})
+    body = messages.decode(messages.encode_batch([one.payload], "shops"))
+    assert body == [payload()]
+    assert one.digest == rendered(sku="code", rating=4, attributes={"a": "b"}).digest
+
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (NOW + timedelta(hours=1), NOW + timedelta(hours=1)),
+        (datetime(2030, 1, 1, 14), NOW + timedelta(hours=1)),  # in Madrid
+        (datetime(2030, 7, 1, 14), datetime(2030, 7, 1, 12, tzinfo=UTC)),
+        (date(2030, 1, 2), datetime(2030, 1, 1, 23, tzinfo=UTC)),
+        (NOW, None),
+        (NOW - timedelta(seconds=1), None),
+        (date(2030, 1, 1), None),
+        ([NOW, None, NOW + timedelta(3), NOW + timedelta(2)], NOW + timedelta(2)),
+        ((), None),
+    ],
+    ids=case,
+)
+def test_the_next_moment_is_in_the_projects_time_zone(monkeypatch, value, expected):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    with timezone.override("Asia/Tokyo"):  # whoever saved is there
+        assert rendered(changes_at=lambda feed, item: value).changes_at == expected
+        unlisted = render(changes_at=lambda feed, item: value, is_listed=False)
+    assert unlisted == Unlisted(expected)
+
+
+def test_the_next_moment_without_time_zones(settings, monkeypatch):
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Europe/Madrid"
+    naive = datetime(2999, 1, 1, 13)
+    assert rendered(changes_at=lambda feed, item: naive).changes_at == naive
+    aware = datetime(2999, 1, 1, 12, tzinfo=UTC)
+    assert rendered(changes_at=lambda feed, item: aware).changes_at == naive
+
+
+@pytest.mark.parametrize("value", ["2030-01-01", 5, Decimal(1)])
+def test_what_is_no_moment_is_told(value):
+    assert reason(changes_at=lambda feed, item: value) == f"changes at: '{value}' is no datetime"
+
+
+def test_when_a_product_changes_is_no_part_of_its_payload():
+    later = rendered(changes_at=lambda feed, item: datetime(2999, 1, 1))
+    assert later.digest == rendered().digest
+
+
+CONSTANTS = {
+    "a text in Value": (Value("EUR"), "EUR"),
+    "a number": (7, "7"),
+    "a decimal": (Decimal("1.50"), "1.50"),
+    "zero": (0, "0"),
+    "a lazy text": (gettext_lazy("Yes"), "Yes"),
+    "a safe text": (Value(mark_safe("b")), "b"),
+    "a number in Value": (Value(3), "3"),
+}
+
+
+@pytest.mark.parametrize("kind", CONSTANTS)
+def test_constants_are_sent_as_they_are(kind):
+    constant, expected = CONSTANTS[kind]
+    assert payload(brand=constant)["brand"] == expected
+
+
+@pytest.mark.parametrize("nothing", [None, Value(None), Value("")])
+@pytest.mark.parametrize("entry", ["brand", "price", "is_listed", "parent", "attributes", "rating"])
+def test_a_constant_of_nothing(entry, nothing):
+    if entry == "price":
+        assert reason(price=nothing).startswith(("no price", "price: '' is not a number"))
+    elif entry == "is_listed":
+        assert render(is_listed=nothing) == Unlisted()
+    elif nothing is not None and nothing.value == "" and entry in ("rating", "attributes"):
+        assert reason(**{entry: nothing}).startswith(entry)
+    else:
+        assert payload(**{entry: nothing}).keys() == payload().keys()
 
 
 def test_further_fields_are_as_json_can_hold_them():

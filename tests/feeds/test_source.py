@@ -197,11 +197,11 @@ def test_law_07_the_row_has_the_name_that_the_payload_has(way):
     item = Item.objects.create(code="A", title="A", maker=maker)
     Detail.objects.create(item=item, name="oak")
     source = source_of(external_id=IDS[way])
-    names = source.names([item.pk])
+    external_ids = source.external_ids([item.pk])
     with payload_context(source.shop):
         loaded = source.load([item.pk])[str(item.pk)]
-        assert names == {str(item.pk): source.external_id_of(loaded)}
-    assert bool(names[str(item.pk)]) == (way != "a path over many")
+        assert external_ids == {str(item.pk): source.external_id_of(loaded)}
+    assert bool(external_ids[str(item.pk)]) == (way != "a path over many")
 
 
 # Leaving and coming back

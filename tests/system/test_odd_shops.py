@@ -397,7 +397,7 @@ def test_law_08_queries_that_all_fail_are_no_products_fault(use_items):
     use_items(external_id=external_id)
     Item.objects.bulk_create([Item(code=str(n), title="t") for n in range(300)])
     with pytest.raises(OperationalError):
-        registry.products()[0].names(Item.objects.values_list("pk", flat=True))
+        registry.products()[0].external_ids(Item.objects.values_list("pk", flat=True))
     assert len(asked) == MAX_FAILED_QUERIES + 1
 
 

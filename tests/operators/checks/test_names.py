@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 import pytest
 
 from neuroon_django import OrderFeed, ProductFeed
+from neuroon_django.feeds import registry
 from tests.naming import case
 from tests.operators.checks.checking import REQUIRED, messages, use_feed
 from tests.shop.models import Order, Product
@@ -107,3 +110,59 @@ def test_what_orders_have_no_entry_for_is_not_advised(monkeypatch):
     feed = type("Feed", (CheckoutFeed,), {"quantity": "total"})
     use_feed(monkeypatch, Order, feed)
     assert messages() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "is_told"),
+    [
+        ("name", lambda self: "x", True),
+        ("name", lambda self, product, shop: "x", True),
+        ("name", lambda self, *, product: "x", True),
+        ("brand", lambda: "x", True),
+        ("extra", lambda self: {}, True),
+        ("parent", lambda self: None, True),
+        ("name", lambda self, product, shop=None: "x", False),
+        ("name", lambda self, *products: "x", False),
+        ("name", staticmethod(lambda product: "x"), False),
+        ("name", staticmethod(lambda: "x"), True),
+        ("name", classmethod(lambda cls, product: "x"), False),
+        ("name", str, False),
+        ("name", partialmethod(lambda self, kind, product: "x", "a"), False),
+    ],
+    ids=case,
+)
+def test_methods_take_the_product(monkeypatch, name, method, is_told):
+    use_feed(monkeypatch, Product, type("Feed", (ProductFeed,), REQUIRED | {name: method}))
+    told = f"Feed: {name}() cannot be called with the product alone."
+    expected = [("neuroon.E005", told, f"Write def {name}(self, product).")]
+    assert messages() == (expected if is_told else [])
+
+
+def test_the_methods_of_orders_take_the_order(monkeypatch):
+    feed = type("Feed", (CheckoutFeed,), {"lines": lambda self: []})
+    use_feed(monkeypatch, Order, feed)
+    told = "Feed: lines() cannot be called with the order alone."
+    assert messages() == [("neuroon.E005", told, "Write def lines(self, order).")]
+
+
+def test_a_feed_whose_init_takes_arguments_is_told(use_feeds):
+    class Former(CatalogueFeed):
+        def __init__(self, model):
+            self.rate = 2
+
+    use_feeds((Product, Former))
+    told = "Former: __init__ takes arguments, and the app gives none."
+    cure = "Remove them: self.model and self.shop are set when it is called."
+    assert ("neuroon.E011", told, cure) in messages()
+    assert registry.products() == []
+
+
+def test_a_feeds_init_may_read_the_model_and_the_shop(use_feeds):
+    class Own(CatalogueFeed):
+        def __init__(self, rate=2):
+            self.about = (self.model, self.shop.alias, rate)
+
+    use_feeds((Product, Own))
+    [source] = registry.products()
+    assert source.feed.about == (Product, "default", 2)
+    assert not [found for found in messages() if found[0].startswith("neuroon.E")]
