@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote, unquote
+from uuid import UUID
+
+from django.utils.functional import Promise
 
 COOKIE_NAME = "neuroon_clicks"
 MAX_TEXT = 3 * 4_096  # a full cookie, percent-encoded
 MAX_PAIRS = 500
 MAX_ID = 255
+TEXTS = (str, int, UUID, Promise)  # what a shop's own mapping may hold as an id; `bool` does no harm
 
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
@@ -69,7 +73,8 @@ def merge(texts: Iterable[str]) -> str:
 
 def dump(pairs: Mapping[Any, Any]) -> str:
     """Return pairs of any types as the text that `parse` reads; "" for none."""
-    texts = {str(key): str(search) for key, search in pairs.items() if search is not None}
+    clean = {k: v for k, v in pairs.items() if isinstance(k, TEXTS) and isinstance(v, TEXTS)}
+    texts = {str(key): str(search) for key, search in clean.items()}
     return json.dumps(texts) if texts else ""
 
 

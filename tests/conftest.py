@@ -34,6 +34,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.write_line(text)
 
 
+collect_ignore = ["system/shop_under_test"]  # a project of its own, which a test runs
+
+
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """Nothing that a process remembers may reach the next test; a Celery worker sets log levels."""

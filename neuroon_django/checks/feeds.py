@@ -11,17 +11,16 @@ from typing import Any
 
 from django.core.checks import CheckMessage, register
 from django.core.exceptions import EmptyResultSet
-from django.db.models import CharField, Model, TextField
+from django.db.models import CharField, TextField
 from django.utils.connection import ConnectionDoesNotExist
 
 from neuroon_django.checks.bulk_writes import bulk_writes
+from neuroon_django.checks.lookups import lookups, relations_of
 from neuroon_django.checks.names import (
     LISTS,
     error,
-    how_to_write,
     methods,
     misspelt,
-    own_names,
     required,
     warning,
 )
@@ -32,8 +31,6 @@ from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import SyncedProduct
 from neuroon_django.rules import settings_of
-
-USUAL_FIELDS = {"name": ("title", "label"), "url": ("url", "link")}  # what shops call their fields
 
 
 @register("neuroon")
@@ -62,15 +59,16 @@ def _in_context(source: Source[Any]) -> list[CheckMessage]:
     """Check one feed inside the context that its payloads are built in."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(payload_context(source.shop))
-        except ImportError:  # the setting's own trouble, not a feed's
-            pass
+            with suppress(ImportError):  # the setting's own trouble, not a feed's
+                stack.enter_context(payload_context(source.shop))
         except Exception as raised:
-            message = f"NEUROON_CONTEXT raises {type(raised).__name__}: {raised}"
-            return [
-                error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
-            ]
+            return [_raises(source, "NEUROON_CONTEXT", raised)]
         return list(_feed(source))
+
+
+def _raises(source: Source[Any], what: str, raised: Exception) -> CheckMessage:
+    message = f"{what} raises {type(raised).__name__}: {raised}"
+    return error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
 
 
 def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
@@ -78,11 +76,10 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
     try:
         annotations = _annotations(source)
     except Exception as raised:
-        message = f"get_queryset() raises {type(raised).__name__}: {raised}"
-        yield error(source, "neuroon.E004", message, "It must work at start-up, without a query.")
+        yield _raises(source, "get_queryset()", raised)
         return
     declared = [
-        *_lookups(source, annotations),
+        *lookups(source, annotations),
         *_lists(source),
         *_dependencies(source),
         *bulk_writes(source),
@@ -126,7 +123,7 @@ def _unfollowed(source: Source[Any]) -> Iterator[CheckMessage]:
     for entry in source.compiled.values():
         hops, rest = walk(source.model, entry.path)
         end = hops[-1].target if hops else source.model
-        if len(rest) < 2 or rest[0] not in _relations_of(end):
+        if len(rest) < 2 or rest[0] not in relations_of(end):
             continue
         if hops or rest[0] not in prefetched:
             yield warning(
@@ -135,66 +132,6 @@ def _unfollowed(source: Source[Any]) -> Iterator[CheckMessage]:
                 f'"{entry.path}" takes a query per product, and "{rest[0]}" is not watched',
                 "Prefetch it in get_queryset(), and call mark_changed() where it changes.",
             )
-
-
-def _lookups(source: Source[Any], annotations: set[str]) -> Iterator[CheckMessage]:
-    """Report lookups that lead nowhere."""
-    for name, entry in source.compiled.items():
-        dead_end = _dead_end(source.model, entry.path, annotations) if entry.kind == "lookup" else None
-        if dead_end is None:
-            continue
-        model, part = dead_end
-        names = _names_of(model) + ([*annotations] if model is source.model else [])
-        yield error(
-            source,
-            "neuroon.E005",
-            f'{name} = "{entry.path}": {model.__name__} has no "{part}"',
-            _correction(name, entry.path, get_close_matches(part, names, 1))
-            if name in own_names(source)
-            else _instead_of_default(source, name),
-        )
-
-
-def _correction(name: str, path: str, near: list[str]) -> str:
-    """Return what to type for an entry that the shop wrote."""
-    constant = f'For a constant, type {name} = Value("{path}").'
-    return f"Did you mean {near[0]}? {constant}" if near else constant
-
-
-def _instead_of_default(source: Source[Any], name: str) -> str:
-    """Return what to type where a default, which the shop did not write, is not on the model."""
-    field = _likely_field(source.model, name)
-    if not field:
-        return how_to_write(name)
-    return f'Say what {name} is, such as {name} = "{field}", or a method def {name}(self, …).'
-
-
-def _likely_field(model: type[Model], name: str) -> str:
-    """Return a field that people call so, or one of a similar name, or ""."""
-    fields = [f.name for f in model._meta.get_fields() if f.concrete and not f.is_relation]
-    likely = [field for field in USUAL_FIELDS.get(name, ()) if field in fields]
-    if name != "url":  # an image has one, too
-        likely += [field for field in fields if name in field.split("_")]
-        likely += get_close_matches(name, fields, 1)
-    return next(iter(likely), "")
-
-
-def _dead_end(model: type[Model], path: str, annotations: set[str]) -> tuple[type[Model], str] | None:
-    """Return the model where a path cannot go on, and the part that it has not; None if it can."""
-    hops, rest = walk(model, path)
-    if not rest or (not hops and rest[0] in annotations):
-        return None
-    end = hops[-1].target if hops else model
-    return None if rest[0] in _names_of(end) or hasattr(end, rest[0]) else (end, rest[0])
-
-
-def _names_of(model: type[Model]) -> list[str]:
-    own = [name for name in vars(model) if not name.startswith("_")]
-    return list(dict.fromkeys(["pk", *(field.name for field in model._meta.get_fields()), *own]))
-
-
-def _relations_of(model: type[Model]) -> list[str]:
-    return [field.name for field in model._meta.get_fields() if field.is_relation]
 
 
 def _lists(source: Source[Any]) -> Iterator[CheckMessage]:
@@ -213,7 +150,7 @@ def _dependencies(source: Source[Any]) -> Iterator[CheckMessage]:
         if not rest:
             continue
         end = hops[-1].target if hops else source.model
-        near = get_close_matches(rest[0], _relations_of(end), 1)
+        near = get_close_matches(rest[0], relations_of(end), 1)
         yield error(
             source,
             "neuroon.E006",

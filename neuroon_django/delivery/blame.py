@@ -161,6 +161,8 @@ class Blame(Generic[Q]):
         if left or channel.goes_on:
             return False
         lanes = [Lane.LIVE, Lane.BACKFILL]
+        if channel.engine.foreground:  # it tries those as well
+            lanes.append(Lane.REFUSED)
         return not channel.table.of(channel.shop).filter(lane__in=lanes).due().exists()
 
     # What is done about it

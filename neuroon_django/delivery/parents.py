@@ -38,7 +38,7 @@ class ParentOrder:
         """
         children = _children(built) if self.in_use and self.shop.known_route != "shops" else []
         parents = self._rows_of({one.parent for _, one in children})
-        late = [(row, one) for row, one in children if not _is_present(parents.get(one.parent))]
+        late = [(row, one) for row, one in children if not _is_in_neuroon(parents.get(one.parent))]
         if not late:
             return
         _leave_out(built, {row.pk for row, _ in late})
@@ -68,7 +68,7 @@ class ParentOrder:
             return
         kept_back = [row for row, _ in built.rejected if row.pk not in built.put_off]
         parents = self._rows_of(set(built.put_off.values()))
-        came = [external_id for external_id, row in parents.items() if _is_present(row)]
+        came = [external_id for external_id, row in parents.items() if _is_in_neuroon(row)]
         self._wake([row.external_id for row in kept_back + built.unlisted] + came)
 
     def settled(self, rows: Sequence[SyncedProduct]) -> None:
@@ -76,7 +76,7 @@ class ParentOrder:
         if self.in_use:
             self._wake([row.external_id for row in rows])
 
-    def look_again(self) -> bool:
+    def wake_all(self) -> bool:
         """Wake all that wait when the scan has seen everything; return whether there were any."""
         first, self.looked_again = not self.looked_again, True
         return first and self.in_use and WaitingChild.objects.wake(self.shop)
@@ -106,6 +106,6 @@ def _leave_out(built: BuildResult, pks: set[int]) -> None:
     built.rows, built.rendered = [row for row, _ in kept], [one for _, one in kept]
 
 
-def _is_present(row: SyncedProduct | None) -> bool:
+def _is_in_neuroon(row: SyncedProduct | None) -> bool:
     """Return whether Neuroon is known to have a product: it was accepted and not deleted since."""
     return row is not None and row.in_neuroon and bool(row.digest)

@@ -77,7 +77,7 @@ class ProductChannel(ProductAnswers):
                 return rows
             if self.scan is None:
                 return self.claim_refused()
-            if not self.scan.step() and not self.parents.look_again():
+            if not self.scan.step() and not self.parents.wake_all():
                 return self.claim_refused()
             self.statistics.scanned = self.scan.seen
             self.engine.empty_lanes.pop((self.group, Lane.BACKFILL), None)

@@ -90,7 +90,7 @@ def prefetch(instances: Sequence[Model], paths: Iterable[Path], alias: str | Non
         chains.setdefault(path.hops[0], []).append(path.hops[1:])
     for first, rests in chains.items() if instances else ():
         following = django_lookups([rest for rest in rests if rest], alias, ())
-        related = _attach(instances, first, alias)
+        related = _read_hop(instances, first, alias)
         if related is None:
             prefetch_related_objects(instances, *django_lookups([(first,)], alias, ()))
             related = [row for one in instances for row in getattr(one, first.attr).all()]
@@ -120,7 +120,7 @@ def _leads(lookup: str, attr: str) -> bool:
     return f"{lookup}__".startswith(f"{attr}__")
 
 
-def _attach(instances: Sequence[Model], first: Hop, alias: str | None) -> list[Any] | None:
+def _read_hop(instances: Sequence[Model], first: Hop, alias: str | None) -> list[Any] | None:
     """Give objects the rows of a relation, and return those; None where Django has to do it."""
     manager = getattr(instances[0], first.attr)
     bound = [first.target._default_manager.using(alias)] if alias else None

@@ -152,7 +152,7 @@ S2S: list[Row] = [
         "S2S verify",
         "in staging several domains, each by a verify of its own",
         (
-            "operators/test_command_verify.py::test_domains_are_verified_in_turn",
+            "operators/management/test_neuroon_verify.py::test_domains_are_verified_in_turn",
             "contract/test_sandbox_domain.py::test_verify_and_unverify",
         ),
     ),

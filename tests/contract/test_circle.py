@@ -52,31 +52,9 @@ WORLDS = {
     "stand-in, products": World("stand-in", "products"),
     "stand-in, later": World("stand-in", "later"),
 }
-# What the client cannot do yet, by the world that asks for it; to be emptied.
-NO_ARRAY = "PROD's array on the plugin route is not tried yet"
-NO_SORT = "the list is asked for a sort that no document names"
-NO_SIGNING = "tokens are not signed locally yet"
-PENDING: dict[str, str] = {
-    "sandbox, s2s": NO_SORT,
-    "sandbox, s2s with PROD's body": NO_ARRAY,
-    "sandbox, products": NO_SORT,
-    "sandbox, products by Neuroon's id": NO_SORT,
-    "sandbox, later": NO_SIGNING,
-    "sandbox, later with a 405": NO_SIGNING,
-    "stand-in, s2s": NO_ARRAY,
-    "stand-in, products": NO_SORT,
-    "stand-in, later": NO_SIGNING,
-}
 
 
-def pending(name: str) -> Any:
-    if name not in PENDING:
-        return pytest.param(WORLDS[name], id=name)
-    mark = pytest.mark.xfail(reason=PENDING[name], strict=True)
-    return pytest.param(WORLDS[name], id=name, marks=mark)
-
-
-@pytest.fixture(params=map(pending, WORLDS))
+@pytest.fixture(params=WORLDS.values(), ids=WORLDS)
 def world(request) -> World:
     return request.param
 

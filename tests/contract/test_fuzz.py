@@ -74,7 +74,7 @@ def shop(server, settings) -> ShopState:
 def run(kind: str) -> Any:
     """One run as a worker makes it; return its statistics."""
     state = current_shop()
-    with Client(**conf.client_options()) as client:
+    with Client(**conf.shop().client_options()) as client:
         make = order_run if kind == "conversion" else product_run
         return make(state, client, foreground=False, until=time.monotonic() + 30).run()
 

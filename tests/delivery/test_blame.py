@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from neuroon_django.delivery import blame
+from neuroon_django.delivery import engine as engines
 from neuroon_django.delivery.engine import Engine
 from neuroon_django.models import Conversion, SyncedProduct
 from neuroon_django.testing import Sandbox
@@ -74,7 +75,7 @@ def run(request, flush, monkeypatch) -> Run:
 def cut_short_after(monkeypatch: Any, requests: int) -> None:
     in_time = property(lambda engine: engine.statistics.requests < requests and engine.lease.extend())
     monkeypatch.setattr(Engine, "has_time", in_time)
-    monkeypatch.setattr(Engine, "_plan_next_run", lambda engine: None)
+    monkeypatch.setattr(engines, "follow_up_of", lambda engine: None)
 
 
 def to_the_end(run: Run, rows: Any = SyncedProduct.objects) -> int:

@@ -13,7 +13,7 @@ from neuroon_django.operations.status import status_of
 from neuroon_django.testing.sandbox import Fault
 from tests.factories import current_shop, make_product, pauses
 from tests.naming import case
-from tests.operators.test_command_reconcile import neuroon_reconcile, stray
+from tests.operators.management.test_neuroon_reconcile import neuroon_reconcile, stray
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)

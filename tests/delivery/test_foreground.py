@@ -13,7 +13,7 @@ from neuroon_django.management.progress import Progress
 from neuroon_django.models import Conversion, Endpoint, SyncedProduct, endpoint
 from neuroon_django.testing.sandbox import Fault
 from tests.factories import end_blocks, make_order, make_product
-from tests.operators.test_syncing import failing, neuroon_sync
+from tests.operators.commands import failing, neuroon_sync
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,8 @@ def test_law_09_what_stays_unknown_says_why_and_blames_no_other_worker(neuroon, 
     begin(step)
     neuroon.clear()
     with neuroon.faulty(**vars(UNKNOWN[fault]), endpoint=step, times=None):
-        _, lines = failing()
+        _, error = failing("neuroon_sync")
+        lines = str(error).splitlines()
     assert len(neuroon.requests_to(step)) >= 3
     assert lines[0].startswith(("POST /api", "DELETE /api"))
     assert "Another worker" not in "".join(lines)

@@ -570,7 +570,7 @@ def test_law_17_switched_off_and_without_a_key_nothing_is_sent(neuroon, settings
     place(status="paid")
     tasks.flush_conversions()
     tasks.scan_catalogue()
-    assert Change.objects.filter(model="order:shop.order").count() == 1
+    assert Change.objects.filter(model="order:shop.order").exists()
     assert neuroon.requests == []
 
 

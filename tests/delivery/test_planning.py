@@ -27,7 +27,7 @@ def in_an_hour(use_items) -> None:
     """Items whose name ends, or that are listed, when `seen_at` is over."""
 
     def is_over(item: Item) -> bool:
-        return not PlannedChange.objects.exists() and item.title != "new"
+        return item.seen_at <= timezone.now()
 
     use_items(
         name=lambda feed, item: f"{item.code} {'after' if is_over(item) else 'before'}",

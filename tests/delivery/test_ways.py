@@ -7,7 +7,7 @@ import time
 import pytest
 
 from neuroon_django.delivery.engine import Engine
-from neuroon_django.models import SyncedProduct
+from neuroon_django.models import Endpoint, SyncedProduct
 from neuroon_django.operations.status import status_of
 from neuroon_django.testing.sandbox import Fault
 from tests.factories import current_shop, make_product, pauses
@@ -114,6 +114,7 @@ def test_what_was_found_out_survives_a_run_whose_time_is_up(neuroon, flush, slow
 def flush_once(flush) -> None:
     """Run with a budget that one request uses up, as a slow answer does."""
     collect = Engine._collect
+    Endpoint.objects.update(resume_at=None)  # the message that goes on with the run before
 
     def slow(self):
         collect(self)
@@ -121,7 +122,7 @@ def flush_once(flush) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "_collect", slow)
-        flush(foreground=False, handed_over=True)
+        flush(foreground=False)
 
 
 @pytest.mark.parametrize(

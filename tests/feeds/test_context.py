@@ -20,6 +20,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from neuroon_django import ProductFeed
 from neuroon_django.api import messages as wire
+from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan
 from neuroon_django.delivery.preview import preview_products
 from neuroon_django.feeds import payload_context, registry
@@ -27,7 +28,7 @@ from neuroon_django.operations.feed_trials import try_feeds
 from neuroon_django.testing import assert_feed_queries, neuroon_outbox
 from tests.factories import current_shop
 from tests.feeds_in_use import item_feed
-from tests.operators.checking import messages
+from tests.operators.checks.checking import messages
 from tests.shop.models import Item
 
 pytestmark = pytest.mark.django_db
@@ -197,7 +198,7 @@ def outbox() -> None:
 
 
 def trial() -> None:
-    assert {step.result for step in try_feeds()} == {"ok"}
+    assert {step.result for step in try_feeds(conf.shop())} == {"ok"}
 
 
 WHO_ASKS = {

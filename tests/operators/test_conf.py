@@ -174,7 +174,7 @@ def test_law_20_the_project_has_no_value_of_a_shop(name):
 
 
 def test_law_20_requests_are_made_as_long_as_one_shop_can(settings, monkeypatch):
-    settings.NEUROON_API_KEY = ""
+    settings.NEUROON_API_KEY, settings.NEUROON_API_URL = "", "https://api.test"
     shops = {"es": ShopConfig("es"), "uk": ShopConfig("uk", {"API_KEY": KEY})}
     monkeypatch.setattr(Settings, "shops", lambda self: shops)
     assert conf.can_send

@@ -572,7 +572,7 @@ def test_a_model_of_no_feed_is_nobodys(use_feeds, monkeypatch):
 
 @pytest.mark.parametrize("written", [Item, "shop.Item", ["shop.Nothing", Item], (3, None), []])
 def test_wrong_entries_stop_no_site(use_items, written):
-    """A check reports them (`tests/operators/test_checks_feeds.py`)."""
+    """A check reports them (`tests/operators/checks/test_feeds.py`)."""
     use_items(bulk_writes=written)
     with muted():
         item = Item.objects.create(code="A", title="A")

@@ -15,6 +15,7 @@ from django.db.models import F, Model, Prefetch, QuerySet, Value
 from django.utils import timezone
 
 from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
+from neuroon_django.conf import conf
 from neuroon_django.delivery import fold_all
 from neuroon_django.delivery.fold import _path_mark
 from neuroon_django.feeds import registry
@@ -446,7 +447,7 @@ def test_law_08_one_order_holds_no_other_up(neuroon, flush_orders, use_feeds, tr
 def test_the_steps_of_verify_tell_an_order_that_cannot_be_read(use_feeds):
     use_feeds((Item, item_feed()), (Coded, order_feed(order_id="code")))
     Coded.objects.create(code="bad", grade="broken")
-    step = next(step for step in try_feeds() if "shop.coded" in step.text)
+    step = next(step for step in try_feeds(conf.shop()) if "shop.coded" in step.text)
     assert step.result == "warning"
     assert "cannot be read: 'broken' is not a valid grade" in step.text
 

@@ -85,7 +85,7 @@ def test_law_14_a_vector_that_openssl_computed():
 
 
 @pytest.mark.parametrize("shop_id", ["s", "shop:1", "ñ", "shop_" + "9" * 190, "~>?", "日本"])
-@pytest.mark.parametrize("key", ["k", "sk_" + "f" * 200, "ключ"])
+@pytest.mark.parametrize("key", ["k", "sk_" + "f" * 200])
 def test_law_14_signed_as_written_down(shop_id, key):
     token = issuing.sign(ShopConfig("x", {"SHOP_ID": shop_id, "API_KEY": key}), 1_799_999_999.999)
     assert token == signed_by_hand(shop_id, key, 1_799_999_999)
@@ -154,7 +154,7 @@ def test_law_14_what_is_no_missing_endpoint_signs_nothing(neuroon, status):
         (("status", {"status": 401}), "verification-data: 401"),
         (("status", {"status": 403}), "verification-data: 403"),
         (("status", {"status": 500}), "verification-data: 500"),
-        (("html", {}), "verification-data: 200 an HTML page"),
+        (("html", {}), "verification-data: 200 not an answer to this request"),
     ],
 )
 def test_law_14_a_key_that_no_endpoint_accepts_signs_nothing(neuroon, fault, reason):
