@@ -18,11 +18,12 @@ from django.db import connection
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import RunStatistics, Scan, order_run, product_run
+from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.models import unseen
 from neuroon_django.testing import Sandbox
 from neuroon_django.widget.pages import memory
 from tests import services
-from tests.factories import current_shop
+from tests.factories import current_shop, end_blocks
 from tests.feeds_in_use import looked_at, use_feeds, use_items  # noqa: F401
 
 
@@ -97,6 +98,12 @@ def flush_orders(neuroon) -> Callable[..., RunStatistics]:
             return order_run(shop, client, foreground=foreground).run()
 
     return run
+
+
+@pytest.fixture
+def waits_end_at_once(monkeypatch) -> None:
+    """Every wait is over at once: for the time of a block or a slot nobody sleeps."""
+    monkeypatch.setattr(Pacing, "_sleep", lambda pacing, seconds: end_blocks() is None)
 
 
 @pytest.fixture

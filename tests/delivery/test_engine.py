@@ -56,7 +56,7 @@ def names(neuroon: Sandbox) -> dict[str, str]:
 # Law 2
 
 
-def test_since_when_a_row_waits_whatever_was_tried(neuroon, flush):
+def test_since_when_a_row_waits_whatever_was_tried(neuroon, flush, waits_end_at_once):
     """What `neuroon_status` goes by: each try moves the next one, none makes the row younger."""
     make_product("A")
     with neuroon.faulty("status", status=500):

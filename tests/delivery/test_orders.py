@@ -601,7 +601,7 @@ def test_law_13_no_cookie_breaks_checkout_or_makes_a_refused_request(neuroon, fl
     Product.objects.create(sku="A", title="A")
     browser, seen = Browser(), 0
 
-    @examples(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(cookies, min_size=20, max_size=20))
     def checkouts(texts: list[str]) -> None:
         nonlocal seen

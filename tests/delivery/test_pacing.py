@@ -20,8 +20,7 @@ LIMIT, WINDOW = 40, 4.0  # 600 per minute; 3 % of headroom are one late request 
 
 
 @pytest.mark.parametrize("sliding", [False, True], ids=["fixed window", "sliding window"])
-@pytest.mark.parametrize("workers", [1, 3])
-def test_law_09_workers_that_share_a_limit_meet_no_429(neuroon, flush, settings, sliding, workers):
+def test_law_09_workers_that_share_a_limit_meet_no_429(neuroon, flush, settings, sliding):
     make_product("first")
     flush()
     settings.NEUROON_RATE_LIMIT = LIMIT * 60 / WINDOW
@@ -36,7 +35,7 @@ def test_law_09_workers_that_share_a_limit_meet_no_429(neuroon, flush, settings,
         with Client(**conf.shop().client_options()) as client:
             product_run(current_shop(), client).run()
 
-    side_by_side(*[work] * workers)
+    side_by_side(*[work] * 3)
     assert {request.status for request in neuroon.sync_requests} == {200}
     assert len(neuroon.products) == 2 * LIMIT + 1
 

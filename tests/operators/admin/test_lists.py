@@ -156,6 +156,10 @@ def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
         cursor.execute(f"ANALYZE {table}{SyncedProduct._meta.db_table}")
     plan = lists[-1].queryset[: lists[-1].list_per_page].explain()
     assert not re.search("TEMP B-TREE|Sort|filesort", plan), plan
+    if connection.vendor == "sqlite":  # which keeps them, for the plans of later tests
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM sqlite_stat1")
+            cursor.execute("ANALYZE sqlite_schema")
 
 
 @pytest.mark.parametrize("url", [PRODUCTS, CONVERSIONS, OVERVIEW])

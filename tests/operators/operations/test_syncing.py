@@ -137,7 +137,7 @@ def test_a_pause_that_needs_a_person_says_so(neuroon, status, cure):
     ]
 
 
-def test_a_dead_neuroon_is_one_clear_line_and_nothing_is_lost(neuroon):
+def test_a_dead_neuroon_is_one_clear_line_and_nothing_is_lost(neuroon, waits_end_at_once):
     make_product("A")
     with neuroon.faulty("status", status=503), pytest.raises(CommandError) as failed:
         neuroon_sync()
