@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -596,12 +597,13 @@ cookies = st.one_of(
 
 
 def test_law_13_no_cookie_breaks_checkout_or_makes_a_refused_request(neuroon, flush_orders, settings):
-    """5,000 cookies, each through middleware, order, worker and sandbox."""
+    """1,200 cookies (`FUZZ=deep`: 5,000), each through middleware, order, worker and sandbox."""
+    rounds = 250 if os.environ.get("FUZZ") == "deep" else 60
     settings.ROOT_URLCONF = "tests.recording.test_middleware"
     Product.objects.create(sku="A", title="A")
     browser, seen = Browser(), 0
 
-    @examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=rounds, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(cookies, min_size=20, max_size=20))
     def checkouts(texts: list[str]) -> None:
         nonlocal seen
@@ -618,5 +620,5 @@ def test_law_13_no_cookie_breaks_checkout_or_makes_a_refused_request(neuroon, fl
         neuroon.clear()
 
     checkouts()
-    assert seen >= 5000
+    assert seen >= 20 * rounds
     assert neuroon.conversions
