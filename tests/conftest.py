@@ -9,12 +9,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 from celery import current_app
 from django.core.cache.backends import locmem
-from django.db import connection
+from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import TransactionTestCase
 
 from neuroon_django.api import Client
 from neuroon_django.delivery import RunStatistics, Scan, order_run, product_run
@@ -36,6 +39,40 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 collect_ignore = ["system/shop_under_test"]  # a project of its own, which a test runs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> Iterator[None]:
+    """Empty tables that have rows, and no others, after each test that commits.
+
+    Django's own flush truncates every table and makes all content types and permissions anew, which
+    takes longer than most tests do.
+    """
+
+    def empty_tables(case: TransactionTestCase) -> None:
+        for alias in case._databases_names(include_mirrors=False):
+            _empty_tables(connections[alias])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
+
+
+def _empty_tables(database: BaseDatabaseWrapper) -> None:
+    quote = database.ops.quote_name
+    tables = sorted(set(_tables(database)) - {"django_content_type", "auth_permission"})
+    rows = ", ".join(f"EXISTS(SELECT 1 FROM {quote(table)})" for table in tables)
+    unchecked, one = database.constraint_checks_disabled(), transaction.atomic(database.alias)
+    with unchecked, one, database.cursor() as cursor:
+        cursor.execute(f"SELECT {rows}")
+        for table, has_rows in zip(tables, cursor.fetchone(), strict=True):
+            if has_rows:
+                cursor.execute(f"DELETE FROM {quote(table)}")
+
+
+@cache
+def _tables(database: BaseDatabaseWrapper) -> list[str]:
+    return database.introspection.django_table_names(only_existing=True, include_views=False)
 
 
 @pytest.fixture(autouse=True)

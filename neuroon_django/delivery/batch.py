@@ -37,6 +37,7 @@ class ProductBatch(Request[SyncedProduct]):
         rendered = [self.rendered[row.pk] for row in rows]
         part = ProductBatch(self.channel, rows, rendered, way or self.way)
         part.is_part = True
+        part.outcome_unknown = self.outcome_unknown
         return part
 
     def halves(self) -> list[ProductBatch]:

@@ -146,7 +146,7 @@ class Blame(Generic[Q]):
         """Yield in which words earlier runs were refused; a run in the foreground goes on by itself."""
         if self.channel.engine.foreground:
             return
-        rows = self.channel.table.of(self.channel.shop).filter(lane=Lane.REFUSED)
+        rows = self.channel.claimable.of(self.channel.shop).waiting().filter(lane=Lane.REFUSED)
         others = rows.exclude(pk__in=[one.request.rows[0].pk for one in self.provisional])
         for row in others.order_by("-due_at")[: ENOUGH - 1]:
             yield words_of(row.last_error, str(row))

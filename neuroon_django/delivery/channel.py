@@ -186,6 +186,8 @@ class Channel(ABC, Generic[R]):
         unsent = [request for request in self.ready if not request.outcome_unknown]
         parts = [row for request in unsent if request.is_part for row in request.rows]
         whole = [row for request in unsent if not request.is_part for row in request.rows]
-        self.table.release([*self.building, *whole])
+        unknown = self.statistics.unknown_leases  # what was sent once may still be on its way (law 5)
+        building = [row for row in self.building if row.lease not in unknown]
+        self.table.release([*building, *whole])
         self.retry(parts, 0)  # they count as tried, so that fewer of them are claimed at once
         self.ready.clear()

@@ -11,7 +11,7 @@ from neuroon_django.delivery import ways
 from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
-from neuroon_django.delivery.channel import FOLD_SECONDS
+from neuroon_django.delivery.channel import FOLD_SECONDS, Request
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.parents import ParentOrder
 from neuroon_django.delivery.planning import plan_changes
@@ -122,10 +122,18 @@ class ProductChannel(ProductAnswers):
         """Return the rows that this run has claimed and not sent, those of the scan included."""
         return super().claimed + [row for row, _ in (self.scan.handed if self.scan else ())]
 
+    def give_back(self, request: Request[SyncedProduct], rows: Sequence[SyncedProduct]) -> None:
+        """Give rows back unsent; the product that finds the way goes on with it in the next run."""
+        if self.goes_alone and not request.outcome_unknown:
+            self.retry(rows, ways.FIRST_IN_LINE)
+        else:
+            super().give_back(request, rows)
+
     def close(self) -> None:
         """Give back what was claimed and not sent."""
-        if self.goes_alone:  # the product that finds the way goes on with it in the next run
-            self.retry([row for batch in self.ready for row in batch.rows], ways.FIRST_IN_LINE)
+        if self.goes_alone:
+            for batch in self.ready:
+                self.give_back(batch, batch.rows)
             self.ready.clear()
         if self.scan is not None:
             self.table.release([row for row, _ in self.scan.handed])

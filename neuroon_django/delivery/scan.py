@@ -141,6 +141,9 @@ class Scan:
             return False
         walks = {SHOP: self._walk_shop, MIRROR: self._walk_mirror, ABSENT: self._walk_absent}
         at = self.position
+        if not at.walk:  # asked for meanwhile, from the beginning
+            self.begin()
+            return self.has_more
         following = walks[at.walk](at)
         if following is None and at.failed:
             self.over, self.failed = True, at.failed

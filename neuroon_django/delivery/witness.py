@@ -8,7 +8,7 @@ from __future__ import annotations
 from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.building import render_rows
 from neuroon_django.delivery.channel import Channel
-from neuroon_django.feeds import Rendered
+from neuroon_django.feeds import Rendered, registry
 from neuroon_django.models import ProductOutcomes, SyncedProduct
 
 CANDIDATES = 3  # products that are looked at: one may have changed without a signal
@@ -17,7 +17,8 @@ CANDIDATES = 3  # products that are looked at: one may have changed without a si
 def find_witness(channel: Channel[SyncedProduct]) -> ProductBatch | None:
     """Return the request of one claimed product that Neuroon holds as it is; None without one."""
     table = SyncedProduct.objects.all()
-    rows = table.claim_witnesses(channel.shop, CANDIDATES, channel.engine.lease_seconds)
+    known = table.of_labels(registry.product_labels(channel.shop.config))
+    rows = known.claim_witnesses(channel.shop, CANDIDATES, channel.engine.lease_seconds)
     results = render_rows(channel.shop, rows)
     outcomes, witness = ProductOutcomes(), None
     for row in rows:

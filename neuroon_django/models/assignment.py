@@ -182,7 +182,9 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         rows = [(key, name, pk) for key, (name, pk) in fresh.items() if key not in taken]
         lane = int(Lane.BACKFILL)
         self.insert_fresh(shop, model, rows, **lease, lane=lane, claimed_revision=1)
-        return list(self.of(shop).filter(lease=token, lane=Lane.BACKFILL).order_by("pk"))
+        # Whatever is leased has a due date: the index leads past the rows that are settled.
+        claimed = self.of(shop).filter(lane=Lane.BACKFILL, due_at__isnull=False, lease=token)
+        return list(claimed.order_by("pk"))
 
     def _revive(self, model: str, rows: Sequence[SyncedProduct], lane: Lane) -> None:
         """Give tombstones a new owner."""

@@ -123,7 +123,8 @@ class DeliveryQuerySet(QuerySet[R]):
     @retry_on_deadlock
     def extend_lease(self, lease: str, lane: Lane, seconds: float) -> None:
         """Keep what was claimed together for that many seconds from now."""
-        self.filter(lane=lane, lease=lease).update(due_at=from_now(seconds))
+        claimed = self.filter(lane=lane, lease=lease, due_at__isnull=False)  # as the index has them
+        claimed.update(due_at=from_now(seconds))
 
     def begin_sending(self, rows: Sequence[R], seconds: float) -> list[R]:
         """Mark rows as being sent, just before the first byte leaves, and lease them for `seconds`.

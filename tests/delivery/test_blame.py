@@ -15,11 +15,13 @@ import pytest
 from neuroon_django.delivery import blame
 from neuroon_django.delivery import engine as engines
 from neuroon_django.delivery.engine import Engine
-from neuroon_django.models import Conversion, SyncedProduct
+from neuroon_django.feeds import registry
+from neuroon_django.models import Conversion, Lane, SyncedProduct
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault
 from tests.factories import current_shop, end_blocks, make_order, make_product, pauses
-from tests.shop.models import Product
+from tests.feeds_in_use import item_feed
+from tests.shop.models import Product, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -360,6 +362,40 @@ def test_law_08_bad_orders_are_rejected_and_good_ones_arrive(
     assert set(rejected.values_list("order_id", flat=True)) == bad
     assert Conversion.objects.filter(status="sent").count() == 10 - len(bad) + known
     assert pauses() == {}
+
+
+def test_law_08_what_was_rejected_long_ago_is_no_evidence(neuroon, flush_orders):
+    """One bad order stops no other, though several were rejected in the same words before."""
+    product = make_product("A")
+    for n in range(5):
+        make_order(f"bad-{n}", product)
+    refuse_orders(neuroon, "message", lambda order_id: order_id.startswith("bad"))
+    flush_orders(foreground=False)
+    assert set(Conversion.objects.values_list("lane", flat=True)) & {Lane.REFUSED}
+    make_order("good", product)
+    to_the_end(flush_orders, Conversion.objects)
+    assert Conversion.objects.filter(status="rejected").count() == 5
+    make_order("bad-later", product)
+    flush_orders(foreground=False)
+    assert pauses() == {}
+    assert Conversion.objects.filter(status="rejected").count() == 6
+
+
+def test_law_08_products_of_an_unknown_feed_are_no_witnesses(neuroon, flush, use_feeds):
+    """The newest products at Neuroon are another version's: an older one is asked for instead."""
+    feeds = list(registry.feeds.values())
+    use_feeds(*feeds, (Voucher, item_feed(external_id="key")))
+    make_known(flush)
+    for n in range(5):
+        Voucher.objects.create(key=f"V{n}", title="t")
+    flush()
+    use_feeds(*feeds)
+    for n in range(4):
+        make_product(str(n))
+    refuse(neuroon, "message", lambda external_id: len(external_id) == 1)
+    to_the_end(flush, SyncedProduct.objects.exclude(model="shop.voucher"))
+    assert pauses() == {}
+    assert SyncedProduct.objects.filter(status="rejected").count() == 4
 
 
 def test_law_08_after_the_cure_a_lone_new_order_sets_the_others_free(neuroon, flush_orders):

@@ -453,6 +453,7 @@ def test_no_statement_reads_the_whole_mirror(neuroon):
         ours.filter(external_id__in=some, id_conflict=True),  # detach
         ours.waiting().filter(lease="", due_at__gt=DbNow()),  # hurry
         ours.waiting().order_by(),  # how many there are
+        ours.filter(lane=Lane.BACKFILL, due_at__isnull=False, lease="x").order_by("pk"),  # hand-over
         ours.filter(pk__gt=100).exclude(model="").order_by("pk")[:500],  # scan
         ours.order_by("-pk")[:100],  # the admin's list
     ]

@@ -16,7 +16,7 @@ from neuroon_django.api.messages import Way
 from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, fold_all, product_run, products_wait
 from neuroon_django.delivery import scan as scanning
-from neuroon_django.delivery.scan import RUN_GAP
+from neuroon_django.delivery.scan import FORCED, RUN_GAP
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Endpoint, Lane, ShopState, SyncedProduct
 from tests.factories import another_shop, current_shop
@@ -381,6 +381,18 @@ def scan(flush, **options: bool) -> None:
     with Client(**shop.config.client_options()) as client:
         started = Scan.due(shop, asked=True, foreground=True, **options)
         product_run(shop, client, scan=started, foreground=True).run()
+
+
+def test_a_forced_scan_may_be_asked_for_while_another_one_walks(neuroon, use_items):
+    use_items()
+    fill(20)
+    under_way = Scan.due(current_shop())
+    assert under_way.step()
+    ShopState.objects.request_scan(current_shop().pk, FORCED)
+    while under_way.step():
+        pass
+    assert SyncedProduct.objects.count() == 20
+    assert current_shop().scan_cursor == ""
 
 
 def test_law_07_a_table_that_is_filled_again_during_the_scan(neuroon, flush, use_items):
