@@ -30,6 +30,7 @@ def test_a_broker_without_a_worker_is_a_warning(monkeypatch):
     assert step.cure.startswith("Start one: celery -A <project> worker --beat.")
 
 
+@pytest.mark.django_db  # a worker that starts runs the checks, and one of JSON asks SQLite
 def test_a_living_worker_is_named(monkeypatch):
     """A worker in a thread of this process, over Celery's own in-memory transport."""
     before = worker_probe.current_app._get_current_object()
