@@ -163,7 +163,7 @@ class Blame(Generic[Q]):
         lanes = [Lane.LIVE, Lane.BACKFILL]
         if channel.engine.foreground:  # it tries those as well
             lanes.append(Lane.REFUSED)
-        return not channel.table.of(channel.shop).filter(lane__in=lanes).due().exists()
+        return not channel.claimable.of(channel.shop).filter(lane__in=lanes).due().exists()
 
     # What is done about it
 

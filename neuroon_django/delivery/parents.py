@@ -107,5 +107,7 @@ def _leave_out(built: BuildResult, pks: set[int]) -> None:
 
 
 def _is_in_neuroon(row: SyncedProduct | None) -> bool:
-    """Return whether Neuroon is known to have a product: it was accepted and not deleted since."""
-    return row is not None and row.in_neuroon and bool(row.digest)
+    """Return whether Neuroon is known to have a product, in its present version or an earlier one."""
+    if row is None or not row.in_neuroon:
+        return False
+    return bool(row.digest) or row.status == ProductStatus.REJECTED

@@ -98,7 +98,8 @@ def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> 
 
 def _deletes(shop: ShopState) -> Iterator[Planned]:
     """Yield the deletes of what Neuroon has and the shop does not have any more."""
-    for page in _pages(SyncedProduct.objects.of(shop).filter(in_neuroon=True)):
+    known = SyncedProduct.objects.of(shop).of_labels(registry.product_labels(shop.config))
+    for page in _pages(known.filter(in_neuroon=True)):
         alive = set()
         for source in registry.products(shop.config):
             pks = [row.object_pk for row in page if row.model == source.label]

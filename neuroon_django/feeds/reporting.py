@@ -61,18 +61,6 @@ class OrderSource(Source[M]):
             orders = self.load(self.pks(clicked).values())
             return {pk: self.report(orders.get(pk), clicks.parse(text)) for pk, text in clicked.items()}
 
-    def are_paid(self, texts: Iterable[str]) -> set[str]:
-        """Return which of these orders are paid, or cannot say so: their report tells the reason."""
-        with payload_context(self.shop):
-            orders = self.load(self.pks(texts).values())
-            return {pk for pk, order in orders.items() if self._may_be_paid(order)}
-
-    def _may_be_paid(self, order: M | Invalid) -> bool:
-        try:
-            return isinstance(order, Invalid) or bool(self.value("is_paid", order))
-        except InvalidValue:
-            return True
-
     def report(self, order: M | Invalid | None, clicked: Mapping[str, str]) -> ReportResult:
         """Return what an order is for Neuroon now, `clicked` being `{externalId: searchLogId}`."""
         if order is None:  # a cart that the feed leaves out, or deleted meanwhile

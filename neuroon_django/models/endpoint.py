@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from django.db import models, transaction
@@ -30,9 +30,6 @@ from neuroon_django.models.sql import (
     moment_after,
     retry_on_deadlock,
 )
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger("neuroon_django")
 

@@ -19,6 +19,8 @@ from neuroon_django.models.sql import PrimaryManager, retry_on_deadlock
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
 
+MOST = 500  # children woken at once
+
 
 class WaitingChildQuerySet(QuerySet["WaitingChild"]):
     """Children by the parent that they wait for."""
@@ -36,12 +38,13 @@ class WaitingChildQuerySet(QuerySet["WaitingChild"]):
         waiting = self.filter(shop=shop)
         if parents is not None:
             waiting = waiting.filter(parent_key__in=[key_of(parent) for parent in parents])
-        children = list(waiting.order_by("pk"))
-        if children:
+        woken = False
+        while children := list(waiting.order_by("pk")[:MOST]):
             with transaction.atomic(self.db):
                 Change.objects.append(dict.fromkeys((c.model, c.object_pk) for c in children))
                 self.filter(pk__in=[child.pk for child in children]).delete()
-        return bool(children)
+            woken = True
+        return woken
 
 
 class WaitingChild(models.Model):

@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
-from neuroon_django.models import SyncedProduct, WaitingChild
+from neuroon_django.models import Change, SyncedProduct, WaitingChild, waiting
 from neuroon_django.testing import Sandbox
+from tests.factories import current_shop
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Item, Maker
 
@@ -59,6 +60,32 @@ def test_parents_arrive_before_their_children(
     assert set(SyncedProduct.objects.values_list("status", "last_error")) == {("synced", "")}
     assert statistics.rejected == 0
     assert not WaitingChild.objects.exists()
+
+
+def test_a_parent_whose_earlier_version_neuroon_has_holds_no_child_back(neuroon, flush, use_items):
+    use_items(parent="parent", name=lambda feed, item: item.title)
+    items = family("A", "B")
+    flush()
+    parent, child = (Item.objects.get(pk=items[code].pk) for code in "AB")
+    parent.title = ""
+    parent.save()
+    flush()
+    assert SyncedProduct.objects.get(external_id="A").status == "rejected"
+    child.title = "new"
+    child.save()
+    flush()
+    assert neuroon.products["B"]["name"] == "new"
+
+
+def test_however_many_wait_they_are_woken_by_pages(neuroon, use_items, monkeypatch):
+    use_items(parent="parent__code")
+    monkeypatch.setattr(waiting, "MOST", 3)
+    shop = current_shop()
+    WaitingChild.objects.note(shop, ((("shop.item", str(n)), "P") for n in range(8)))
+    assert WaitingChild.objects.wake(shop)
+    assert not WaitingChild.objects.exists()
+    assert Change.objects.count() == 8
+    assert not WaitingChild.objects.wake(shop)
 
 
 def test_a_child_waits_while_its_parent_cannot_be_sent(neuroon, flush, use_items):

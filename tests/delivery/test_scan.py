@@ -14,7 +14,7 @@ from neuroon_django import mark_changed, muted
 from neuroon_django.api import Client
 from neuroon_django.api.messages import Way
 from neuroon_django.conf import conf
-from neuroon_django.delivery import Scan, fold_all, product_run, products_wait
+from neuroon_django.delivery import Scan, fold_all, preview_products, product_run, products_wait
 from neuroon_django.delivery import scan as scanning
 from neuroon_django.delivery.scan import FORCED, RUN_GAP
 from neuroon_django.feeds import registry
@@ -290,6 +290,8 @@ def test_law_07_a_process_that_does_not_know_a_feed_leaves_its_products_alone(
     gadget.save()
     rescan()
     assert not products_wait(current_shop())
+    planned = preview_products(current_shop(), scan=True, full=False, retry=False)
+    assert [step.verb for step in planned] == []
     assert neuroon.products.keys() >= {"G", "V"}
     use_feeds()
     rescan()
