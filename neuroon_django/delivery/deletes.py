@@ -6,7 +6,9 @@ refused or not believed to be gone. The list decides what an answer leaves open 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from neuroon_django.api import Client, messages
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
@@ -14,12 +16,17 @@ from neuroon_django.delivery.fold import fold_for
 from neuroon_django.exceptions import ApiError, Forbidden, NotFound, Refused
 from neuroon_django.feeds import registry
 from neuroon_django.models import Group, Lane, ProductOutcomes, SyncedProduct
-from neuroon_django.models.endpoint import MAX_BACKOFF
+from neuroon_django.models.endpoint import MAX_BACKOFF, MAX_RETRY_AFTER
 from neuroon_django.models.product import SyncedProductQuerySet
+
+if TYPE_CHECKING:
+    from neuroon_django.delivery.engine import Engine
 
 MAX_CLAIMED = 20
 REFUSALS = (400, 405, 422)  # of the id, perhaps: a firewall's answer to `/ % ; \\` in a path
 ATTEMPTS = 2  # of a delete that is answered 500, before that may be the id's fault as well
+MAX_LISTING = 60.0  # seconds beyond its time in which a task reads Neuroon's list
+NOT_LISTED = "; Neuroon's list is too long to look it up in a worker: run neuroon_sync"
 
 
 class DeleteRequest(Request[SyncedProduct]):
@@ -41,8 +48,12 @@ class DeleteChannel(Channel[SyncedProduct]):
     """Deletes of one run."""
 
     group = Group.DELETES
-    # Of deletes that wait, once the list was read: Neuroon's own id, None where it is not shown.
-    listed: dict[str, str | None] | None = None
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        # Of deletes that wait, once the list was read: Neuroon's own id, None where it is not shown.
+        self.listed: dict[str, str | None] = {}
+        self.is_listed_whole = True  # whether the list was read to its end: else None proves nothing
 
     @property
     def limit(self) -> int:
@@ -125,12 +136,14 @@ class DeleteChannel(Channel[SyncedProduct]):
         self.statistics.deleted += 1
 
     def _keep(self, request: DeleteRequest, error: ApiError) -> None:
-        """Note that Neuroon will not delete it: the row says so, and it is tried again much later."""
+        """Note that Neuroon will not delete it: the row says so, and is tried later and later."""
         self.shop.endpoint(self.group).understood()
-        outcomes = ProductOutcomes(MAX_BACKOFF)
-        outcomes.delete_refused(request.row, error.reason)
+        reason = error.reason if self.is_listed_whole else error.reason + NOT_LISTED
+        waits = max(0, min(request.row.attempts - ATTEMPTS, 10))
+        outcomes = ProductOutcomes(min(MAX_BACKOFF * 2**waits, MAX_RETRY_AFTER))
+        outcomes.delete_refused(request.row, reason)
         self.table.settle(outcomes)
-        text = f"{self.group}: {error.reason}"
+        text = f"{self.group}: {reason}"
         if text not in self.statistics.errors:
             self.statistics.errors.append(text)
 
@@ -139,7 +152,7 @@ class DeleteChannel(Channel[SyncedProduct]):
     def _look_up(self, request: DeleteRequest, error: ApiError) -> None:
         """Let Neuroon's list decide: what it does not show is gone, what it shows has another id."""
         row = request.row
-        if self.listed is None or row.external_id not in self.listed:
+        if row.external_id not in self.listed or (row.remote_id and isinstance(error, NotFound)):
             try:
                 closed = self._read_list(row)
             except ApiError as list_error:
@@ -152,8 +165,9 @@ class DeleteChannel(Channel[SyncedProduct]):
                 self.statistics.stops[self.group] = closed
                 self.table.release(request.rows)
                 return
-        known_as = (self.listed or {}).pop(row.external_id)
-        if known_as is None:
+        known_as = self.listed[row.external_id]
+        if known_as is None and self.is_listed_whole:
+            del self.listed[row.external_id]  # should it come back, the list is read anew
             self._confirm(request)
         elif known_as and known_as != row.remote_id:
             outcomes = ProductOutcomes()
@@ -165,14 +179,14 @@ class DeleteChannel(Channel[SyncedProduct]):
     def _read_list(self, row: SyncedProduct) -> str:
         """Learn Neuroon's own ids of all waiting deletes; return why the list cannot be read now.
 
-        What was claimed with the row stays leased meanwhile. A long list takes longer than a task's
-        budget, and is read to its end all the same: half of it proves nothing. Its pages may shift
-        while they are read, so what several did not show is looked for once more.
+        What was claimed with the row stays leased meanwhile. Half of a list proves nothing but what it
+        shows; a list that is longer than a task has time for is read in the foreground. Its pages may
+        shift while they are read, so what several did not show is looked for once more.
         """
         waiting = self.table.of(self.shop).filter(lane=Lane.DELETES)
         ids = waiting.values_list("external_id", flat=True)
         listed: dict[str, str | None] = dict.fromkeys([*ids, row.external_id])
-        number, readings = 0, 1
+        self.is_listed_whole, number, readings = True, 0, 1
         while True:
             if closed := self.engine.pacing.wait_in_task(self.group, self.shop.config.TIMEOUT):
                 return closed
@@ -185,5 +199,8 @@ class DeleteChannel(Channel[SyncedProduct]):
                 if number == 1 or readings == 2 or None not in listed.values():
                     break
                 number, readings = 0, 2
+            if time.monotonic() > self.engine.until + MAX_LISTING:
+                self.is_listed_whole = False
+                break
         self.listed = listed
         return ""

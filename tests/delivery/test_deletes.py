@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from neuroon_django.api import Client
 from neuroon_django.api.text import text_of
+from neuroon_django.delivery import deletes
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.exceptions import Refused
 from neuroon_django.models import ShopState, SyncedProduct, endpoint
@@ -194,6 +199,48 @@ def test_a_page_that_slips_while_the_list_is_read_deletes_nobody(neuroon, flush,
     flush()
     assert len(neuroon.requests_to("list")) == 4
     assert "P-100" not in neuroon.products
+
+
+def waits_of(row: SyncedProduct) -> timedelta:
+    return row.due_at - timezone.now()
+
+
+def test_law_09_a_task_reads_a_list_no_longer_than_it_may(neuroon, flush, monkeypatch):
+    """What half of the list shows is used, what it does not show proves nothing: that is told."""
+    for n in range(250):
+        make_product(f"P-{n:03}")
+    flush()
+    Product.objects.filter(sku__in=["P-001", "P-240"]).delete()
+    refusing(neuroon, NOT_DELETED)
+    monkeypatch.setattr(deletes, "MAX_LISTING", -60.0)  # beyond the time that the task has
+    in_time = time.monotonic() + 60
+    for _ in range(2):
+        flush(foreground=False, until=in_time)
+    assert {"P-001", "P-240"} - neuroon.products.keys() == {"P-001"}
+    row = SyncedProduct.objects.exclude(status="synced").get()
+    assert (row.external_id, row.status, row.lease) == ("P-240", "deleting", "")
+    assert "was not deleted; Neuroon's list is too long" in row.last_error
+    assert len(neuroon.requests_to("list")) == 1
+    flush()  # in the foreground the list is read to its end
+    assert "P-240" not in neuroon.products
+    assert not SyncedProduct.objects.exclude(status="synced").exists()
+
+
+def test_law_09_the_list_is_read_less_and_less_often_for_one_odd_id(neuroon, flush):
+    make_product("A")
+    flush()
+    Product.objects.get().delete()
+    refusing(neuroon, NOT_DELETED, own_id_too=True)
+    listings, waits = [], []
+    for _ in range(5):
+        neuroon.clear()
+        flush(foreground=False)
+        listings.append(len(neuroon.requests_to("list")))
+        waits.append(waits_of(SyncedProduct.objects.get()))
+        SyncedProduct.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert listings == [1, 1, 1, 1, 1]
+    hours = [round(wait / timedelta(hours=1)) for wait in waits]
+    assert hours == [1, 4, 16, 24, 24]
 
 
 def test_reconcile_reads_no_further_than_the_list_goes(neuroon, flush):
