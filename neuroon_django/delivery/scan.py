@@ -13,11 +13,9 @@ import json
 import logging
 from collections import deque
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.utils import timezone
 
 from neuroon_django.api import messages
 from neuroon_django.delivery import absent
@@ -94,9 +92,8 @@ class Scan:
         time without any run counts as that. With `forced` whatever is absent is taken out. A feed
         that could not be read is tried later and later, but in the `foreground` at once.
         """
-        since = timezone.now() - shop.run_at if shop.run_at else timedelta.max
-        unattended = since > timedelta(seconds=RUN_GAP)
-        if since > timedelta(seconds=HEARTBEAT):
+        unattended = shop.is_past(shop.run_at, RUN_GAP)
+        if shop.is_past(shop.run_at, HEARTBEAT):
             ShopState.objects.note_run(shop.pk)
         if unattended or asked or unseen.is_set():
             unseen.clear()
@@ -113,8 +110,7 @@ class Scan:
         """Return whether a scan is to be begun or gone on with now."""
         if shop.scanned_at is not None and not shop.scan_cursor:
             return False
-        retry_at = shop.scan_retry_at
-        return foreground or retry_at is None or retry_at <= timezone.now()
+        return foreground or shop.is_past(shop.scan_retry_at)
 
     @property
     def position(self) -> Position:

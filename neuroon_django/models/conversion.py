@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -19,7 +19,7 @@ from neuroon_django.models.delivery import (
     changed_once_more,
 )
 from neuroon_django.models.outcomes import Outcomes
-from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
+from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.change import Change
@@ -141,7 +141,8 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
     @retry_on_deadlock
     def wipe_clicks(self, older_than: float) -> int:
         """Forget clicks made that many seconds ago, at any shop id, unless their order is due."""
-        old = self.filter(clicked_at__lt=from_now(-older_than), due_at=None).exclude(clicks="")
+        made_by = timezone.now() - timedelta(seconds=older_than)
+        old = self.filter(clicked_at__lt=made_by, due_at=None).exclude(clicks="")
         return old.update(clicks="", clicked_at=None)
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from neuroon_django.models.assignment import Name
 from neuroon_django.models.change import Change
-from neuroon_django.models.sql import DbNow, PrimaryManager, retry_on_deadlock
+from neuroon_django.models.sql import PrimaryManager, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
@@ -27,8 +28,8 @@ class PlannedChangeQuerySet(QuerySet["PlannedChange"]):
     """Plans of one shop or all."""
 
     def come(self, shop: ShopState) -> Self:
-        """Return the plans whose moment has come."""
-        return self.filter(shop=shop, at__lte=DbNow())
+        """Return the plans whose moment has come, by the clock that the shop's feed gave it by."""
+        return self.filter(shop=shop, at__lte=timezone.now())
 
     @retry_on_deadlock
     def plan(self, shop: ShopState, moments: Mapping[Name, datetime]) -> None:

@@ -66,9 +66,10 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
-        """Return the row of a configured shop, made where there is none."""
+        """Return the row of a configured shop, made where there is none, with the database's time."""
         shop: ShopState
-        shop, created = self.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)
+        ids = {"shop_id": config.SHOP_ID, "api_url": config.API_URL}
+        shop, created = self.annotate(read_at=DbNow()).get_or_create(**ids)
         if created:
             FoldLock.objects.get_or_create(shop=shop)
         shop.config = config
@@ -132,6 +133,7 @@ class ShopState(models.Model):
     token_method = models.CharField(max_length=10, choices=TokenMethod.choices, default="", blank=True)
 
     config: ShopConfig  # set by `for_config`
+    read_at: datetime | None = None  # by the database's clock, as all moments are that it stamps
     _endpoints: dict[str, Endpoint] | None = None
 
     objects = PrimaryManager.from_queryset(ShopStateQuerySet)()
@@ -146,6 +148,15 @@ class ShopState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shop_id} at {self.api_url}"
+
+    def is_past(self, moment: datetime | None, seconds: float = 0) -> bool:
+        """Return whether a moment that the database stamped is so long ago, or is none.
+
+        The process may have another clock: without `USE_TZ` it counts in the local time zone.
+        """
+        if moment is None or self.read_at is None:
+            return True
+        return self.read_at - moment >= timedelta(seconds=seconds)
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
