@@ -9,11 +9,10 @@ behind all live edits. What is absent is only marked, and goes when all of it is
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import transaction
 
@@ -21,6 +20,7 @@ from neuroon_django.api import messages
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
+from neuroon_django.delivery.position import ABSENT, FORCED, MIRROR, SHOP, Position
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
 from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
@@ -31,34 +31,6 @@ logger = logging.getLogger("neuroon_django")
 PAGE = 500
 RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
 HEARTBEAT = 20.0  # seconds between two notes that a worker is here
-
-# The walks of a scan: the catalogue, the mirror, and the rows that both have found absent.
-SHOP, MIRROR, ABSENT = "shop", "mirror", "absent"
-
-
-class Position(NamedTuple):
-    """Where a scan is, as the shop's row keeps it in JSON; "" there says that none is under way."""
-
-    walk: str = ""  # "" for a scan that was asked for and has not begun
-    label: str = ""  # the feed's, in the walk over the catalogue
-    after: str = ""  # the last key seen
-    counts: dict[str, int] = {}  # how many products of each label Neuroon had when it began
-    failed: str = ""  # the first feed that could not be read; it is read again later
-    failures: int = 0  # how often in a row that was so
-    forced: bool = False  # whatever is absent goes, however much it is
-    kept: tuple[str, ...] = ()  # labels of which nothing goes, in the walk over what is absent
-
-    @classmethod
-    def read(cls, text: str) -> Position:
-        """Return the position that was written as `text`."""
-        position = cls(*json.loads(text))
-        return position._replace(kept=tuple(position.kept))
-
-    def __str__(self) -> str:
-        return json.dumps(self, ensure_ascii=False)
-
-
-FORCED = str(Position(forced=True))
 
 
 class Scan:
@@ -88,8 +60,9 @@ class Scan:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
-        and where changes may have gone unseen: the app was switched off, which no row can tell, so a
-        time without any run counts as that. With `forced` whatever is absent is taken out. A feed
+        where an older version of the project has scanned, which does not know a feed of this one, and
+        where changes may have gone unseen: the app was switched off, which no row can tell, so a time
+        without any run counts as that. With `forced` whatever is absent is taken out. A feed
         that could not be read is tried later and later, but in the `foreground` at once.
         """
         unattended = shop.is_past(shop.run_at, RUN_GAP)
@@ -100,7 +73,7 @@ class Scan:
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
             return None
-        shop.refresh_from_db(fields=["scan_cursor", "scanned_at"])
+        shop.refresh_from_db(fields=["scan_cursor", "scanned_at", "scanned_labels"])
         scan = cls(shop)
         scan.begin()
         return scan
@@ -108,7 +81,8 @@ class Scan:
     @staticmethod
     def _is_under_way(shop: ShopState, *, foreground: bool) -> bool:
         """Return whether a scan is to be begun or gone on with now."""
-        if shop.scanned_at is not None and not shop.scan_cursor:
+        unscanned = set(registry.product_labels(shop.config)) - set(shop.scanned_labels)
+        if shop.scanned_at is not None and not shop.scan_cursor and not unscanned:
             return False
         return foreground or shop.is_past(shop.scan_retry_at)
 
@@ -124,11 +98,14 @@ class Scan:
 
     def begin(self) -> None:
         """Start, or go on with a scan that was interrupted."""
-        label, at = self._label_after(""), self.position
+        at, walked = self.position, tuple(self.shop.scanned_labels)
+        label = self._label_after("", walked)
         if label and not at.walk:
             mirror = SyncedProduct.objects.of(self.shop)
-            mirror.clear_absent()
-            self._move(Position(SHOP, label, counts=mirror.count_by_model(), forced=at.forced))
+            if not walked:
+                mirror.clear_absent()
+            counts = mirror.count_by_model()
+            self._move(Position(SHOP, label, counts=counts, forced=at.forced, walked=walked))
 
     def step(self) -> bool:
         """Scan one page; return False when the scan is over. Another worker may have moved it on."""
@@ -137,6 +114,9 @@ class Scan:
             return False
         walks = {SHOP: self._walk_shop, MIRROR: self._walk_mirror, ABSENT: self._walk_absent}
         at = self.position
+        if at.walk != SHOP:  # what else was walked, a process that knows it has to go through anew
+            labels = registry.product_labels(self.shop.config)
+            at = at._replace(walked=tuple(label for label in at.walked if label in labels))
         if not at.walk:  # asked for meanwhile, from the beginning
             self.begin()
             return self.has_more
@@ -147,16 +127,18 @@ class Scan:
             again = again._replace(failures=at.failures + 1, kept=())
             self._move(again, retry_in=backoff(at.failures, LONG_BACKOFF))
         else:
-            self._move(following)
+            self._move(following, walked=at.walked)
         return self.has_more
 
     # The walks: each looks at one page, and returns where the next one begins, None at the end
 
     def _walk_shop(self, at: Position) -> Position | None:
         source = registry.product_source(at.label, self.shop.config)
-        last = ""
+        last, walked = "", at.walked
         try:
-            last = self._shop_page(source, at.after) if source else ""
+            if source is not None:  # else it is stepped over, for a process that knows it
+                last = self._shop_page(source, at.after)
+                walked = (*walked, at.label)
         except NOT_THE_SHOPS:
             raise
         except Exception as error:  # the shop's own code or query; the other feeds are scanned
@@ -165,8 +147,8 @@ class Scan:
             at = at._replace(failed=at.failed or at.label)
         if last:
             return at._replace(after=last)
-        label = self._label_after(at.label)
-        return at._replace(walk=SHOP if label else MIRROR, label=label, after="")
+        label = self._label_after(at.label, walked)
+        return at._replace(walk=SHOP if label else MIRROR, label=label, after="", walked=walked)
 
     def _walk_mirror(self, at: Position) -> Position | None:
         if last := absent.mark_gone(self.shop, int(at.after or 0), PAGE):
@@ -218,17 +200,24 @@ class Scan:
 
     # The cursor
 
-    def _label_after(self, label: str) -> str:
-        """Return the next feed's label, in their order; "" after the last."""
-        labels = [source.label for source in registry.products(self.shop.config)]
-        return min((other for other in labels if other > label), default="")
+    def _label_after(self, label: str, walked: Sequence[str]) -> str:
+        """Return the next feed's label that was not walked, in their order; "" after the last."""
+        labels = registry.product_labels(self.shop.config)
+        following = (other for other in labels if other > label and other not in walked)
+        return min(following, default="")
 
-    def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
+    def _move(
+        self,
+        position: Position | None,
+        *,
+        retry_in: float | None = None,
+        walked: Sequence[str] = (),
+    ) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""
         scans, old = ShopState.objects, self.shop.scan_cursor
         new = "" if position is None else str(position)
         if position is None:
-            moved = scans.end_scan(self.shop.pk, old)
+            moved = scans.end_scan(self.shop.pk, old, walked)
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

@@ -6,6 +6,7 @@ Four groups of Neuroon's endpoints share no trouble. Each has a row per shop tha
     blocked_until   circuit breaker: no request leaves before; with a `reason`, the operator is told,
                     and once the time is over one request at a time finds out whether it is better
     confirmed_at    when something was accepted here for the first time: the configuration works
+    accepted_at     when something was accepted while others were refused: evidence for the next run
     run_token, …    which run is at work, as `run_lease` tells
 """
 
@@ -23,19 +24,14 @@ from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.exceptions import ApiError, Forbidden, KeyRefused, RateLimited, Refused
 from neuroon_django.models.run_lease import RunLeaseColumns, RunLeaseQuerySet
-from neuroon_django.models.sql import (
-    DbNow,
-    PrimaryManager,
-    from_now,
-    moment_after,
-    retry_on_deadlock,
-)
+from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, moment_after, retry_on_deadlock
 
 logger = logging.getLogger("neuroon_django")
 
 RATE_HEADROOM = 0.97  # of the allowed rate: what clocks and windows may disagree about
 MAX_INLINE_WAIT = 15.0  # seconds that a foreground run waits for a slot or a block inside a run
 FIRST_BACKOFF, LONG_BACKOFF = 2.0, 60.0  # seconds of a first block: by itself over, or by a person
+EVIDENCE_AGE = 60.0  # seconds for which an acceptance says that the configuration works
 MAX_BACKOFF, MAX_RETRY_AFTER = 3_600.0, 86_400.0  # seconds
 
 
@@ -112,6 +108,16 @@ class EndpointQuerySet(RunLeaseQuerySet):
         """Note that something was accepted here: the configuration works."""
         self.filter(confirmed_at=None).update(confirmed_at=DbNow())
 
+    @retry_on_deadlock
+    def note_acceptance(self) -> None:
+        """Note that something was accepted while others were refused."""
+        self.update(accepted_at=DbNow())
+
+    @retry_on_deadlock
+    def use_acceptance(self) -> bool:
+        """Return whether something was accepted a moment ago, as one run after it may ask."""
+        return bool(self.filter(accepted_at__gt=from_now(-EVIDENCE_AGE)).update(accepted_at=None))
+
 
 class Endpoint(RunLeaseColumns):
     """One group of endpoints of one shop; the top of this file tells what its columns are for."""
@@ -126,6 +132,7 @@ class Endpoint(RunLeaseColumns):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
 
     # Whether this process has passed the breaker and has no reason to ask it again.
     is_open = False
@@ -197,8 +204,7 @@ class Endpoint(RunLeaseColumns):
         needs_a_person = isinstance(error, KeyRefused | Forbidden | Refused)
         seconds = backoff(self.failures, LONG_BACKOFF if needs_a_person else FIRST_BACKOFF)
         if not self.failures:
-            names = ",".join(groups)
-            logger.warning("paused group=%s seconds=%.0f reason=%s", names, seconds, error)
+            logger.warning("paused group=%s seconds=%.0f reason=%s", ",".join(groups), seconds, error)
         self._block(groups, seconds, str(error), error.status)
         return seconds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,8 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
     def for_config(self, config: ShopConfig) -> ShopState:
         """Return the row of a configured shop, made where there is none, with the database's time."""
         shop: ShopState
-        ids = {"shop_id": config.SHOP_ID, "api_url": config.API_URL}
-        shop, created = self.annotate(read_at=DbNow()).get_or_create(**ids)
+        rows: QuerySet[Any] = self.annotate(read_at=DbNow())  # type: ignore[no-redef]
+        shop, created = rows.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)
         if created:
             FoldLock.objects.get_or_create(shop=shop)
         shop.config = config
@@ -78,11 +79,12 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
     def request_other_scans(self, pk: int) -> None:
         """Make every other address scan: what was folded here is unknown there."""
         scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
-        self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scan_cursor="")
+        self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scanned_labels=[], scan_cursor="")
 
     def request_scan(self, pk: int, cursor: str = "") -> None:
         """Make the next run scan, from the beginning, whatever was scanned before."""
-        self.filter(pk=pk).update(scanned_at=None, scan_cursor=cursor, scan_retry_at=None)
+        unscanned: dict[str, Any] = {"scanned_at": None, "scanned_labels": [], "scan_retry_at": None}
+        self.filter(pk=pk).update(scan_cursor=cursor, **unscanned)
 
     def note_run(self, pk: int) -> None:
         """Note that a worker is here."""
@@ -97,10 +99,11 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         mine = self.filter(pk=pk, scan_cursor=old)
         return bool(mine.update(scan_cursor=new, run_at=DbNow(), scan_retry_at=retry_at))
 
-    def end_scan(self, pk: int, old: str) -> bool:
-        """Note that the scan went through the whole catalogue."""
+    def end_scan(self, pk: int, old: str, labels: Sequence[str]) -> bool:
+        """Note that the scan went through the catalogue, as far as it is of these labels."""
         mine = self.filter(pk=pk, scan_cursor=old)
-        return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
+        scanned = {"scanned_at": DbNow(), "scanned_labels": list(labels)}
+        return bool(mine.update(scan_cursor="", **scanned))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -121,6 +124,8 @@ class ShopState(models.Model):
     scan_retry_at = models.DateTimeField(null=True, blank=True)
     scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
+    # Of the feeds that it went through: another version of the project may have more.
+    scanned_labels = models.JSONField(default=list, blank=True)
     # By which path and in which form Neuroon has accepted products, and which ways it has refused.
     route = models.CharField(max_length=10, default="", blank=True)
     body = models.CharField(max_length=10, default="", blank=True)

@@ -301,6 +301,40 @@ def test_law_07_a_process_that_does_not_know_a_feed_leaves_its_products_alone(
     assert neuroon.products.keys() == {"G", "V"}
 
 
+OLDER = [(Gadget, item_feed(name="code"))]
+NEWER = [*OLDER, (Item, item_feed()), (Voucher, item_feed(external_id="key"))]
+
+
+@pytest.mark.parametrize("steps", range(9))
+@pytest.mark.parametrize("begins", ["older", "newer"])
+def test_law_07_a_scan_that_an_older_process_takes_part_in_leaves_no_feed_out(
+    neuroon, flush, use_feeds, begins, steps
+):
+    """Wherever the one hands over to the other: what only the newer one knows is scanned by it."""
+    use_feeds(*NEWER)
+    Gadget.objects.bulk_create(Gadget(code=f"G{n}") for n in range(9))
+    Voucher.objects.bulk_create(Voucher(key=f"V{n}", title="t") for n in range(9))
+    fill(9)
+    flush()
+    Item.objects.filter(code="C001").update(title="new")
+    Voucher.objects.filter(key="V1").update(title="new")
+    Voucher.objects.filter(key="V2")._raw_delete("default")
+    ShopState.objects.request_scan(current_shop().pk)
+    for feeds, most in [(NEWER if begins == "newer" else OLDER, steps), (OLDER, 99)]:
+        use_feeds(*feeds)
+        started = Scan.due(current_shop())
+        for _ in range(most):
+            if started and not started.step():
+                break
+    use_feeds(*NEWER)
+    for _ in range(2):
+        flush(foreground=False)
+    assert neuroon.products["C001"]["name"] == neuroon.products["V1"]["name"] == "new"
+    assert "V2" not in neuroon.products
+    assert len(neuroon.products) == 26
+    assert Scan.due(current_shop()) is None
+
+
 def test_law_07_what_an_older_process_has_folded_is_sent_by_the_newer_one(neuroon, flush, use_feeds):
     """A row that is due and whose feed is unknown here is neither claimed nor waited for."""
     use_feeds((Gadget, item_feed(name="code")), (Voucher, item_feed(external_id="key")))
