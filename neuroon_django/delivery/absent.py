@@ -9,7 +9,7 @@ operator, who is told, until `neuroon_sync --scan --force` takes them out or a l
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -30,14 +30,19 @@ def mark_gone(shop: ShopState, after: int, limit: int) -> int:
     Rows of a model that has no feed in this process are left to the process that knows it.
     """
     owned = SyncedProduct.objects.of(shop).filter(pk__gt=after).exclude(model="")
-    rows = list(owned.order_by("pk").values_list("pk", "model", "object_pk")[:limit])
+    rows = list(owned.order_by("pk").only("model", "object_pk")[:limit])
+    SyncedProduct.objects.of(shop).mark_absent(gone_among(shop, rows))
+    return int(rows[-1].pk) if rows else 0
+
+
+def gone_among(shop: ShopState, rows: Iterable[SyncedProduct]) -> list[int]:
+    """Return the ids of those rows whose object the shop has no more, of the feeds known here."""
     gone: list[int] = []
     for source in registry.products(shop.config):
-        own = {object_pk: pk for pk, model, object_pk in rows if model == source.label}
+        own = {row.object_pk: row.pk for row in rows if row.model == source.label}
         alive = _alive(source, set(own)) if own else set()
         gone += [pk for object_pk, pk in own.items() if object_pk not in alive]
-    SyncedProduct.objects.of(shop).mark_absent(gone)
-    return int(rows[-1][0]) if rows else 0
+    return gone
 
 
 def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> list[str]:
@@ -47,12 +52,8 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     everything is believed.
     """
     absent = SyncedProduct.objects.of(shop).filter(absent=True).count_by_model()
-    warnings: dict[str, str] = {}
-    for label, gone in absent.items():
-        before = counts.get(label, 0)
-        if not forced and _is_too_much(gone, before):
-            seem = f"{gone:,} of {before:,} products of {label} seem to be gone"
-            warnings[label] = f"{seem}; none was taken out"
+    warnings = {label: warning_of(label, gone, counts) for label, gone in absent.items()}
+    warnings = {} if forced else {label: text for label, text in warnings.items() if text}
     text = "; ".join(warnings.values())
     if any(label not in shop.scan_warning for label in warnings):
         logger.error("scan_kept shop=%s reason=%s", shop.config.alias, text)
@@ -62,8 +63,12 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     return list(warnings)
 
 
-def _is_too_much(gone: int, before: int) -> bool:
-    return gone >= before or (gone > MAX_UNQUESTIONED and 2 * gone > before)
+def warning_of(label: str, gone: int, counts: Mapping[str, int]) -> str:
+    """Return why so many products of a label are not believed to be gone, "" where they are."""
+    before = counts.get(label, 0)
+    if gone < before and (gone <= MAX_UNQUESTIONED or 2 * gone <= before):
+        return ""
+    return f"{gone:,} of {before:,} products of {label} seem to be gone; none was taken out"
 
 
 def fold_marked(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...]) -> int:

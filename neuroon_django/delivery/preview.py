@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from neuroon_django.delivery.absent import gone_among, warning_of
 from neuroon_django.delivery.building import build, render_rows
 from neuroon_django.delivery.fold import fold_all, fold_orders
 from neuroon_django.delivery.orders import report_rows
@@ -22,21 +23,27 @@ PAGE = 500
 
 
 class Planned(NamedTuple):
-    """One thing that a run would do, with the payload that is sent or the reason of a rejection."""
+    """One thing that a run would do, with the payload that is sent or the reason of a rejection.
 
-    verb: Literal["send", "delete", "reject"]
+    A feed is kept of which a scan would find too much to be gone, for the reason in the text.
+    """
+
+    verb: Literal["send", "delete", "reject", "keep"]
     name: str
     text: str = ""
 
 
-def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:
+def preview_products(
+    shop: ShopState, *, scan: bool, full: bool, retry: bool, forced: bool = False
+) -> Iterator[Planned]:
     """Yield what a run with these options would do, in the order of the mirror or the catalogue."""
     fold_all(shop)
     rows = SyncedProduct.objects.of(shop)
     if scan or full:
+        unlisted: set[int] = set()
         for source in registry.products(shop.config):
-            yield from _catalogue(shop, source, forget=full)
-        yield from _deletes(shop)
+            yield from _catalogue(shop, source, unlisted, forget=full)
+        yield from _deletes(shop, unlisted, forced=forced)
         return
     due = rows.waiting()
     if retry:
@@ -74,12 +81,15 @@ def _pages(rows: Any) -> Iterator[list[Any]]:
 
 def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
     for page in _pages(rows):
-        yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], forget)
-        deletes = (row for row in page if row.lane == Lane.DELETES and row.in_neuroon)
-        yield from (Planned("delete", row.external_id) for row in deletes)
+        unlisted: set[int] = set()
+        yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], unlisted, forget)
+        leave = (row for row in page if row.lane == Lane.DELETES or row.pk in unlisted)
+        yield from (Planned("delete", row.external_id) for row in leave if row.in_neuroon)
 
 
-def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Planned]:
+def _catalogue(
+    shop: ShopState, source: ProductSource[Any], unlisted: set[int], *, forget: bool
+) -> Iterator[Planned]:
     """Yield a step per product of a feed, as its row stands or as a new row would."""
     last = ""
     while pks := source.keys_after(last, PAGE):
@@ -91,24 +101,38 @@ def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> 
             if pk not in rows or external_id not in (None, rows[pk].external_id):
                 row = SyncedProduct(model=source.label, object_pk=pk, external_id=external_id or "")
                 rows[pk] = row
-        yield from _steps(shop, [rows[pk] for pk in external_ids], forget)
+        yield from _steps(shop, [rows[pk] for pk in external_ids], unlisted, forget)
         if not last:
             return
 
 
-def _deletes(shop: ShopState) -> Iterator[Planned]:
-    """Yield the deletes of what Neuroon has and the shop does not have any more."""
+def _deletes(shop: ShopState, unlisted: set[int], *, forced: bool) -> Iterator[Planned]:
+    """Yield the deletes of what Neuroon has and the shop does not have, or not list, any more.
+
+    What is not queued yet is counted as a scan counts it, and kept where that is too much.
+    """
+    absent: dict[str, list[str]] = {}
     known = SyncedProduct.objects.of(shop).of_labels(registry.product_labels(shop.config))
     for page in _pages(known.filter(in_neuroon=True)):
-        alive = set()
-        for source in registry.products(shop.config):
-            pks = [row.object_pk for row in page if row.model == source.label]
-            alive |= {(source.label, pk) for pk in source.existing(pks)} if pks else set()
-        gone = [row for row in page if (row.model, row.object_pk) not in alive]
-        yield from (Planned("delete", row.external_id) for row in gone)
+        leaving = unlisted.union(gone_among(shop, page))
+        for row in page:
+            if not row.model or (row.pk in leaving and row.due_at is not None):
+                yield Planned("delete", row.external_id)
+            elif row.pk in leaving:
+                absent.setdefault(row.model, []).append(row.external_id)
+    counts = SyncedProduct.objects.of(shop).count_by_model()
+    for label, external_ids in absent.items():
+        warning = "" if forced else warning_of(label, len(external_ids), counts)
+        if warning:
+            yield Planned("keep", f"{label}:", warning)
+        else:
+            yield from (Planned("delete", external_id) for external_id in external_ids)
 
 
-def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iterator[Planned]:
+def _steps(
+    shop: ShopState, rows: Sequence[SyncedProduct], unlisted: set[int], forget: bool
+) -> Iterator[Planned]:
+    """Yield what is sent and rejected of these rows, and note which are not listed any more."""
     if forget:
         for row in rows:
             row.digest = ""
@@ -117,4 +141,4 @@ def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iter
         yield Planned("send", row.external_id, one.payload.decode())
     for row, reason in built.rejected:
         yield Planned("reject", row.external_id or row.object_pk, reason)
-    yield from (Planned("delete", row.external_id) for row in built.unlisted if row.in_neuroon)
+    unlisted.update(row.pk for row in built.unlisted if row.in_neuroon)

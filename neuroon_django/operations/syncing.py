@@ -141,10 +141,12 @@ def _lease_ends(
     return ours, max((due_at for lease, due_at in rows if lease not in own), default=None)
 
 
-def plan(shop: ShopState, *, scan: bool, full: bool, retry: bool) -> Iterator[Planned]:
+def plan(
+    shop: ShopState, *, scan: bool, full: bool, retry: bool, force: bool = False
+) -> Iterator[Planned]:
     """Yield what a run with these options would do, without a request."""
     scan = scan or shop.scanned_at is None or bool(shop.scan_cursor)
-    yield from preview_products(shop, scan=scan, full=full, retry=retry)
+    yield from preview_products(shop, scan=scan, full=full, retry=retry, forced=force)
     yield from preview_orders(shop, scan=scan or full, retry=retry)
 
 

@@ -64,7 +64,7 @@ class Command(SendingCommand):
     def print_plan(self, shop: ShopState, options: dict[str, Any]) -> None:
         """Print each product and order that a run would send, delete or reject, and how many."""
         counts: Counter[str] = Counter()
-        chosen = {name: options[name] for name in ("scan", "full", "retry")}
+        chosen = {name: options[name] for name in ("scan", "full", "retry", "force")}
         for verb, name, text in plan(shop, **chosen):
             counts[verb] += 1
             self.stdout.write(f"{verb} {name} {text}".rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -184,13 +185,41 @@ def test_dry_run_prints_payloads_and_sends_nothing(neuroon):
 
 
 def test_dry_run_with_scan_tells_what_no_signal_told(neuroon):
-    make_product("A"), make_product("B")
+    for sku in "ABC":
+        make_product(sku)
     neuroon_sync()
     Product.objects.filter(sku="A").update(is_published=False)
     Product.objects.filter(sku="B").delete()
     Change.objects.all().delete()
     output = "delete A\ndelete B\nNothing was sent: 0 to send, 2 to delete, 0 to reject.\n"
     assert neuroon_sync("--dry-run", "--scan") == output
+
+
+@pytest.mark.parametrize("gone", [1, 20, 21, 30])
+@pytest.mark.parametrize("how", ["deleted", "unlisted", "queued"])
+def test_law_07_a_dry_run_and_the_scan_keep_the_same(neuroon, how, gone):
+    for n in range(30):
+        make_product(f"{n:02}")
+    neuroon_sync()
+    leaving = Product.objects.filter(sku__in=[f"{n:02}" for n in range(gone)])
+    if how == "unlisted":
+        leaving.update(is_published=False)
+    else:
+        leaving.delete()
+    if how != "queued":
+        Change.objects.all().delete()
+    planned = neuroon_sync("--dry-run", "--scan").splitlines()
+    forced = neuroon_sync("--dry-run", "--scan", "--force").splitlines()
+    with suppress(CommandError):
+        neuroon_sync("--scan")
+    went = 30 - len(neuroon.products)
+    kept = current_shop().scan_warning
+    assert [line for line in planned if line.startswith("delete")] == [
+        f"delete {n:02}" for n in range(went)
+    ]
+    assert planned[:1] == [f"keep shop.product: {kept}"] if kept else bool(went)
+    assert len(forced) == gone + 1
+    assert bool(kept) == (how != "queued" and gone > 20)
 
 
 def test_dry_run_prints_what_orders_would_report(neuroon):
