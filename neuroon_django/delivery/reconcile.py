@@ -7,7 +7,6 @@ transaction that gives it a tombstone.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +20,7 @@ from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
 from neuroon_django.delivery.building import build, render_rows
 from neuroon_django.delivery.fold import fold_all
+from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, NeuroonError, NoProductList
 from neuroon_django.feeds import registry
@@ -75,6 +75,7 @@ class Reconciliation:
         self.shop = shop
         self.client = client
         self.on_page = on_page
+        self.pacing = Pacing(shop, foreground=True, until=float("inf"))
         self.found = Comparison()
         self.seen: set[int] = set()
         self.unknown = 0  # listed products whose feed is not here
@@ -156,7 +157,7 @@ class Reconciliation:
         return ["", *registry.product_labels(self.shop.config)]
 
     def _pages(self) -> Iterator[Sequence[messages.ListedProduct]]:
-        """The list, at the pace that the limit allows."""
+        """The list, in the slots that all requests for products share."""
         number, seen = 0, 0
         while True:
             page = self._page(number)
@@ -166,10 +167,11 @@ class Reconciliation:
             if page.is_last(number):
                 return
             number += 1
-            time.sleep(self.shop.endpoint(Group.PRODUCTS).slot)
 
     def _page(self, number: int) -> messages.Page:
         """Return one page of the list; raise `NoProductList` where Neuroon has no such endpoint."""
+        if closed := self.pacing.wait_in_task(Group.PRODUCTS, float("inf")):
+            raise NeuroonError(closed)
         reason = ""
         try:
             ask = partial(self.client.list_products, number)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from neuroon_django import muted
 from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
+from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.feeds import registry
-from neuroon_django.models import ShopState, SyncedProduct
-from tests.factories import make_product
+from neuroon_django.models import Endpoint, Group, ShopState, SyncedProduct
+from tests.factories import end_blocks, make_product
 from tests.feeds_in_use import item_feed
 from tests.operators.commands import neuroon_sync, summary
 from tests.shop.models import Product, Voucher
@@ -257,3 +260,39 @@ def test_a_list_that_cannot_be_read_changes_nothing(twelve, settings):
     assert failed.returncode == 1
     assert "403" in str(failed)
     assert len(twelve.products) == 12
+
+
+def test_law_09_the_list_is_read_in_the_slots_that_all_requests_share(
+    neuroon, flush, settings, monkeypatch
+):
+    for n in range(250):
+        make_product(f"P-{n:03}")
+    flush()
+    settings.NEUROON_RATE_LIMIT = 60
+    rows = Endpoint.objects.filter(group=Group.PRODUCTS)
+    rows.update(next_slot_at=None)
+    monkeypatch.setattr(Pacing, "_sleep", lambda pacing, seconds: True)
+    slots: list[object] = []
+    neuroon.plan = lambda call: slots.append(rows.get().next_slot_at)
+    assert neuroon_reconcile()[1] is None
+    assert len(slots) == len(neuroon.requests_to("list")) == 3
+    assert slots == sorted(set(slots))
+
+
+def test_law_09_the_list_is_not_asked_for_while_neuroon_wants_to_be_left_alone(
+    neuroon, flush, monkeypatch
+):
+    make_product("A")
+    flush()
+    in_an_hour = timezone.now() + timedelta(hours=1)
+    Endpoint.objects.filter(group=Group.PRODUCTS).update(blocked_until=in_an_hour)
+    asked: list[int] = []
+
+    def sleep(pacing: Pacing, seconds: float) -> bool:
+        asked.append(len(neuroon.requests_to("list")))
+        return end_blocks() is None
+
+    monkeypatch.setattr(Pacing, "_sleep", sleep)
+    assert neuroon_reconcile()[1] is None
+    assert asked[0] == 0
+    assert len(neuroon.requests_to("list")) == 1
