@@ -11,13 +11,12 @@ reason on the row, so that evidence adds up over the short runs of tasks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from neuroon_django.api import messages
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.exceptions import Refused
-from neuroon_django.models import Lane
+from neuroon_django.models import Endpoint, Lane
 
 Q = TypeVar("Q", bound=Request[Any])
 Words = frozenset[str]
@@ -70,8 +69,10 @@ class Blame(Generic[Q]):
 
     # What was answered
 
-    def confirm_configuration(self) -> None:
+    def confirm_configuration(self, request: Request[Any]) -> None:
         """Note that something was accepted: provisional rejections become final."""
+        if self.is_witness(request) or request.rows[0].lane == Lane.REFUSED:
+            self._endpoint.row.note_acceptance()
         self.configuration_confirmed, self.rejected = True, 0
         self._forget_witness()
         self._reject_provisional()
@@ -98,8 +99,17 @@ class Blame(Generic[Q]):
 
     # What it means
 
+    def retry_refused(self) -> None:
+        """Try what was refused before: behind a witness, unless a run has met one a moment ago."""
+        if self.configuration_confirmed or self._endpoint.row.use_acceptance():
+            self.configuration_confirmed = True
+        else:
+            self.call_witness()
+
     def weigh(self, *, at_end: bool = False) -> None:
         """Decide what the provisional rejections are, or get more evidence; `at_end` there is none."""
+        if self.witness_words and not self.provisional:
+            self._believe_witness()
         if not self.provisional or self._is_awaited() or self.call_witness():
             return
         if self.witness_words:
@@ -118,6 +128,15 @@ class Blame(Generic[Q]):
         elif self.wants_newest:
             self.channel.ready.rotate(1)
 
+    def _believe_witness(self) -> None:
+        """Count those that wait behind a refused witness by what they were refused for before."""
+        for request in [one for one in self.channel.ready if len(one.rows) == 1]:
+            row = request.rows[0]
+            if row.lane == Lane.REFUSED and words_of(row.last_error, str(row)) & self.witness_words:
+                self.channel.ready.remove(request)
+                error = Refused(row.last_error, method="POST", path="", status=None)
+                self.provisional.append(Refusal(request, error, self.witness_words))
+
     def call_witness(self) -> bool:
         """Send a row that Neuroon holds ahead of all others; return False where that is no help."""
         if self.configuration_confirmed or self.witness_words or self.has_no_witness:
@@ -127,6 +146,16 @@ class Blame(Generic[Q]):
         if self.witness is not None:
             self.channel.ready.appendleft(self.witness)
         return not self.has_no_witness
+
+    @property
+    def refused_limit(self) -> int:
+        """How many rows that were refused before are claimed at once.
+
+        A task tries them one by one, the one first that was tried longest ago, as the others are
+        evidence; once something was accepted, they go together.
+        """
+        tries_all = self.channel.engine.foreground or self.configuration_confirmed
+        return self.channel.limit if tries_all else 1
 
     @property
     def wants_newest(self) -> bool:
@@ -139,16 +168,21 @@ class Blame(Generic[Q]):
         return any(request is self.witness for request in out)
 
     def _enough_at_end(self) -> int:
-        accepted_once = self.channel.shop.endpoint(self.channel.group).confirmed_at
-        return ENOUGH_IN_DOUBT if accepted_once else ENOUGH_OF_ALL
+        return ENOUGH_IN_DOUBT if self._endpoint.confirmed_at else ENOUGH_OF_ALL
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        return self.channel.shop.endpoint(self.channel.group)
 
     def _remembered(self) -> Iterator[Words]:
-        """Yield in which words earlier runs were refused; a run in the foreground goes on by itself."""
+        """Yield in which words rows were refused that earlier runs have tried, and none tries now.
+
+        A row that this run has claimed is about to tell it anew. A run in the foreground tries all.
+        """
         if self.channel.engine.foreground:
             return
         rows = self.channel.claimable.of(self.channel.shop).waiting().filter(lane=Lane.REFUSED)
-        others = rows.exclude(pk__in=[one.request.rows[0].pk for one in self.provisional])
-        for row in others.order_by("-due_at")[: ENOUGH - 1]:
+        for row in rows.filter(lease="").order_by("-due_at")[: ENOUGH - 1]:
             yield words_of(row.last_error, str(row))
 
     def _is_last(self) -> bool:
@@ -187,13 +221,6 @@ class Blame(Generic[Q]):
         self.keep([(one.request, one.error.message) for one in provisional])
 
 
-def full_reason(error: Refused) -> Refused:
-    """Return the error with the words of its details in its message, where they are not in it."""
-    missing = [word for word in _leaves(error.details) if word not in error.message]
-    message = messages.text_of("; ".join([error.message, *dict.fromkeys(missing)]))
-    return Refused(message, method=error.method, path=error.path, status=error.status)
-
-
 def words_of(text: str, name: str) -> Words:
     """Return a refusal without ids, indexes and numbers: as it is, and without the row's own name.
 
@@ -201,16 +228,6 @@ def words_of(text: str, name: str) -> Words:
     """
     own = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
     return frozenset(WORD_WITH_DIGITS.sub("#", one) for one in (text, own.sub("#", text)))
-
-
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    elif value is not None and value != "":
-        yield messages.text_of(value)
 
 
 def _names(names: Sequence[str]) -> str:

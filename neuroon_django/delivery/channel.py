@@ -139,9 +139,9 @@ class Channel(ABC, Generic[R]):
         """Return rows that were refused before, behind a witness; where there are none, decide."""
         if self.blame is None or self.ready or self.group in self.statistics.stops:
             return []
-        rows = self.engine.claim(self, Lane.REFUSED, self.limit)
+        rows = self.engine.claim(self, Lane.REFUSED, self.blame.refused_limit)
         if rows:
-            self.blame.call_witness()
+            self.blame.retry_refused()
         elif not any(request.channel is self for request in self.engine.in_flight.values()):
             self.blame.weigh(at_end=True)
         return rows
@@ -171,8 +171,15 @@ class Channel(ABC, Generic[R]):
         return False
 
     def give_back(self, request: Request[R], rows: Sequence[R]) -> None:
-        """Give rows of a request back unsent, unless an earlier attempt may be on its way (law 5)."""
-        if not request.outcome_unknown:
+        """Give rows of a request back unsent, unless an earlier attempt may be on its way (law 5).
+
+        Parts of a request that was refused count as tried, so that fewer are claimed at once.
+        """
+        if request.outcome_unknown:
+            return
+        if request.is_part:
+            self.retry(rows, 0)
+        else:
             self.table.release(rows)
 
     @abstractmethod
@@ -183,11 +190,8 @@ class Channel(ABC, Generic[R]):
         """Give back what was claimed and not sent; what is undecided another run decides."""
         if self.blame is not None:
             self.blame.keep_provisional()
-        unsent = [request for request in self.ready if not request.outcome_unknown]
-        parts = [row for request in unsent if request.is_part for row in request.rows]
-        whole = [row for request in unsent if not request.is_part for row in request.rows]
-        unknown = self.statistics.unknown_leases  # what was sent once may still be on its way (law 5)
-        building = [row for row in self.building if row.lease not in unknown]
-        self.table.release([*building, *whole])
-        self.retry(parts, 0)  # they count as tried, so that fewer of them are claimed at once
+        for request in self.ready:
+            self.give_back(request, request.rows)
         self.ready.clear()
+        unknown = self.statistics.unknown_leases  # what was sent once may still be on its way (law 5)
+        self.table.release([row for row in self.building if row.lease not in unknown])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from neuroon_django import signals
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
-from neuroon_django.delivery.blame import Blame, full_reason
+from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
 from neuroon_django.delivery.fold import fold_orders_for
 from neuroon_django.exceptions import ApiError, Refused
@@ -113,7 +113,7 @@ class OrderChannel(Channel[Conversion]):
     def accepted(self, report: OrderReport, answer: None = None) -> None:
         """Handle a 2xx: the order is reported, and closed for good."""
         self.shop.endpoint(self.group).succeeded()
-        self.blame.confirm_configuration()
+        self.blame.confirm_configuration(report)
         outcomes = ConversionOutcomes()
         outcomes.sent(report.row)
         self.table.settle(outcomes)
@@ -126,7 +126,7 @@ class OrderChannel(Channel[Conversion]):
         if not isinstance(error, Refused):
             return False
         self.shop.endpoint(self.group).understood()
-        self.blame.refused(report, full_reason(error))
+        self.blame.refused(report, error)
         self.blame.weigh()
         return True
 

@@ -12,7 +12,7 @@ from neuroon_django import signals
 from neuroon_django.api import messages
 from neuroon_django.delivery import ways
 from neuroon_django.delivery.batch import ProductBatch
-from neuroon_django.delivery.blame import Blame, full_reason
+from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.channel import Channel
 from neuroon_django.delivery.parents import ParentOrder
 from neuroon_django.exceptions import ApiError, Refused
@@ -45,7 +45,7 @@ class ProductAnswers(Channel[SyncedProduct]):
         self._learn_way(batch)
         if len(refused) + answer.unnamed < len(batch.rows):
             endpoint.succeeded()
-            self.blame.confirm_configuration()
+            self.blame.confirm_configuration(batch)
         if rest and answer.unnamed:
             part = batch.part(rest)
             self.ready.extendleft(reversed(part.halves() if len(rest) > 1 else [part]))
@@ -81,7 +81,7 @@ class ProductAnswers(Channel[SyncedProduct]):
         named, _ = messages.read_refusals(error.details, batch.ids)
         if len(batch.rows) == 1:
             own = named.get(batch.ids[0])
-            self._refuse(batch, {batch.rows[0]: own or full_reason(error).message}, error)
+            self._refuse(batch, {batch.rows[0]: own or error.message}, error)
         elif named:
             rest = [row for row in batch.rows if row.external_id not in named]
             if rest:
@@ -109,10 +109,12 @@ class ProductAnswers(Channel[SyncedProduct]):
         self._settle(batch, [], {batch.rows[0]: reason})
 
     def _keep(self, refused: Sequence[tuple[ProductBatch, str]]) -> None:
-        outcomes = ProductOutcomes()
-        for batch, reason in refused:
-            outcomes.refused(batch.rows[0], reason)
-        self.table.settle(outcomes)
+        for keeps_lease in (False, True):
+            outcomes = ProductOutcomes(keeps_lease=keeps_lease)
+            for batch, reason in refused:
+                if batch.outcome_unknown == keeps_lease:
+                    outcomes.refused(batch.rows[0], reason)
+            self.table.settle(outcomes)
 
     def _settle(
         self,

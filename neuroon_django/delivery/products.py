@@ -131,10 +131,6 @@ class ProductChannel(ProductAnswers):
 
     def close(self) -> None:
         """Give back what was claimed and not sent."""
-        if self.goes_alone:
-            for batch in self.ready:
-                self.give_back(batch, batch.rows)
-            self.ready.clear()
         if self.scan is not None:
             self.table.release([row for row, _ in self.scan.handed])
             self.scan.handed.clear()

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from neuroon_django.delivery import blame
+from neuroon_django.delivery import blame, fold_all
 from neuroon_django.delivery import engine as engines
 from neuroon_django.delivery.engine import Engine
+from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.feeds import registry
 from neuroon_django.models import Conversion, Lane, SyncedProduct
 from neuroon_django.testing import Sandbox
@@ -171,6 +173,51 @@ def test_law_08_what_is_no_products_fault_is_blocked_and_ends_after_the_cure(
     assert pauses() == {}
 
 
+@pytest.mark.parametrize("requests", [1, 3, 9])
+@pytest.mark.parametrize("bad", [{"00"}, {"00", "01", "02", "03", "04"}], ids=len)
+def test_law_08_what_waits_to_be_tried_again_is_no_evidence(neuroon, flush, monkeypatch, bad, requests):
+    """After the cure some are bad in the very words of the outage: these few stop nobody for long."""
+    for n in range(12):
+        make_product(f"{n:02}")
+    refuse(neuroon, "message", lambda external_id: True)
+    flush()
+    assert "(refused: " in pauses()["products"]
+    refuse(neuroon, "message", bad.__contains__)
+    cut_short_after(monkeypatch, requests)
+    SyncedProduct.objects.update(
+        lane=Lane.REFUSED, last_error="the currency is not enabled", attempts=1
+    )
+    end_blocks()
+    assert to_the_end(lambda: flush(foreground=False)) <= 40
+    rejected = SyncedProduct.objects.filter(status="rejected")
+    assert set(rejected.values_list("external_id", flat=True)) == bad
+    assert len(neuroon.products) == 12 - len(bad)
+    assert pauses() == {}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "fresh"])
+def test_law_08_one_request_to_a_run_is_enough_for_a_decision(neuroon, flush, monkeypatch, known):
+    """At a slow pace each task makes one request: evidence is not asked for anew by each."""
+    if known:
+        make_known(flush)
+    for n in range(5):
+        make_product(str(n))
+    cut_short_after(monkeypatch, 1)
+    refuse(neuroon, "message", lambda external_id: True)
+    blocked = []
+    for _ in range(24):
+        flush(foreground=False)
+        blocked.append("(refused: " in pauses().get("products", ""))
+        end_blocks()
+    assert True in blocked
+    assert not SyncedProduct.objects.filter(status="rejected").exists()
+    refuse(neuroon, "message", {"0", "3"}.__contains__)
+    to_the_end(lambda: flush(foreground=False))
+    rejected = SyncedProduct.objects.filter(status="rejected")
+    assert set(rejected.values_list("external_id", flat=True)) == {"0", "3"}
+    assert pauses() == {}
+
+
 def test_law_08_the_first_ever_product_alone_is_its_own_fault(neuroon, flush):
     make_product("A")
     refuse(neuroon, "message", lambda external_id: True)
@@ -283,8 +330,103 @@ def test_law_08_ctrl_c_leaves_no_lease_and_rejects_nothing(neuroon, flush, monke
     assert len(neuroon.products) == 3
 
 
-def _interrupt(engine: Engine) -> None:
+def _interrupt(*args: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("where", "name"), [(Engine, "_next"), (Pacing, "wait_for_slot")], ids=["ready", "waits for a slot"]
+)
+def test_law_05_ctrl_c_leaves_what_may_be_on_its_way_leased(neuroon, flush, monkeypatch, where, name):
+    """The first attempt was not answered and may still be carried out: nothing newer may follow."""
+    make_known(flush, 1)
+    for n in range(3):
+        make_product(str(n))
+
+    def interrupted(request: Any) -> Fault:
+        monkeypatch.setattr(where, name, _interrupt)
+        return Fault("lost")
+
+    neuroon.plan = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        flush()
+    rows = SyncedProduct.objects.exclude(external_id="known-0")
+    assert {row.status for row in rows} == {"sending"}
+    assert all(row.lease and row.due_at > timezone.now() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("is_bad", "status"), [(bool, "pending"), ("0123".__contains__, "rejected")], ids=["all", "some"]
+)
+def test_law_05_what_is_refused_after_an_unknown_outcome_stays_leased(neuroon, flush, is_bad, status):
+    """An answer to the second attempt names them: the first one may still be on its way."""
+    make_known(flush, 1)
+    for n in range(4):
+        make_product(str(n))
+    refuse(neuroon, "externalId", is_bad)
+    neuroon.fault("lost", endpoint="sync")
+    flush()
+    rows = SyncedProduct.objects.exclude(external_id="known-0")
+    assert {row.status for row in rows} == {status}
+    assert all(row.lease and row.due_at > timezone.now() for row in rows)
+
+
+def test_law_05_parts_of_what_may_be_on_its_way_stay_leased(neuroon, flush, settings):
+    """The first attempt may be carried out after the halves of the second: they keep its lease."""
+    settings.NEUROON_PRODUCTS_API = "shops"
+    for n in range(4):
+        make_product(str(n))
+    refuse(neuroon, "none", {"2"}.__contains__)
+    neuroon.fault("lost", endpoint="sync")
+    flush()
+    assert [len(request.external_ids) for request in neuroon.sync_requests] == [4, 4, 2, 2, 1, 1]
+    assert all(row.lease and row.due_at > timezone.now() for row in SyncedProduct.objects.all())
+
+
+# A slow pace: each task makes one request, as no other slot is near
+
+
+@pytest.fixture
+def one_request(flush, settings) -> Run:
+    settings.NEUROON_RATE_LIMIT = 50
+    return lambda: flush(foreground=False)
+
+
+@pytest.mark.parametrize("how", ["reject", "none"])
+def test_law_08_halves_that_find_no_slot_come_to_an_end(neuroon, flush, one_request, settings, how):
+    settings.NEUROON_BATCH_SIZE = 8
+    settings.NEUROON_PRODUCTS_API = "shops"
+    for n in range(16):
+        make_product(f"{n:02}")
+    refuse(neuroon, how, {"03"}.__contains__)
+    to_the_end(one_request)
+    rejected = SyncedProduct.objects.filter(status="rejected")
+    assert list(rejected.values_list("external_id", flat=True)) == ["03"]
+    assert len(neuroon.products) == 15
+
+
+def test_the_product_that_finds_the_way_goes_on_in_the_next_run(neuroon, one_request):
+    make_product("A"), make_product("B")
+    refused = Fault("status", status=400, body={"message": "no such field: syncType"})
+    neuroon.plan = lambda request: refused if "/plugin/" in request.path else None
+    for _ in range(3):
+        one_request()
+        end_blocks()
+    sent = [(request.external_ids, request.plugin) for request in neuroon.sync_requests[:3]]
+    assert sent == [(("A",), True), (("A",), True), (("A",), False)]
+
+
+def test_law_08_what_another_version_has_to_send_keeps_no_decision_back(neuroon, flush, use_feeds):
+    feeds = list(registry.feeds.values())
+    use_feeds(*feeds, (Voucher, item_feed(external_id="key")))
+    Voucher.objects.create(key="V", title="t")
+    fold_all(current_shop())
+    use_feeds(*feeds)
+    for n in range(2):
+        make_product(str(n))
+    refuse(neuroon, "message", lambda external_id: True)
+    flush(foreground=False)
+    assert "(refused: " in pauses()["products"]
 
 
 # Orders
