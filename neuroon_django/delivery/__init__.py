@@ -2,6 +2,12 @@
 
 `fold` turns change rows into due rows, `scan` finds what changed without a signal, `engine` runs the
 channels `products`, `deletes` and `orders`; `preview` and `reconcile` only look, and queue.
+
+Where to look: what an answer means for one product, a 422 among them, says `product_answers`, and
+whose fault it is `blame`; for deletes and orders their channels do. What a status means for the whole
+endpoint says `error_policy`. What happens when a worker dies says the top of `models/delivery.py` for
+its rows and of `models/run_lease.py` for its run. Where the language of a payload is set:
+`feeds/context.py`.
 """
 
 from neuroon_django.delivery.engine import Engine

@@ -19,11 +19,11 @@ from neuroon_django.api.transport import TooLate, clock
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
-from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, Lane, ShopState
+from neuroon_django.models.run_lease import RunLease
 
 logger = logging.getLogger("neuroon_django")
 

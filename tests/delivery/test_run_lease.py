@@ -13,8 +13,8 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import tasks
-from neuroon_django.delivery.lease import RunLease
 from neuroon_django.models import Conversion, Endpoint, Group, ShopState, SyncedProduct
+from neuroon_django.models.run_lease import RunLease
 from tests.factories import current_shop, make_product, pay, place
 from tests.shop.models import Product
 from tests.threads import elsewhere

@@ -15,14 +15,13 @@ from random import Random
 from typing import Any
 
 from neuroon_django.api import Client
-from neuroon_django.delivery.lease import RunLease
 from neuroon_django.models.assignment import AssignmentQuerySet
 from neuroon_django.models.change import ChangeQuerySet
 from neuroon_django.models.conversion import ConversionQuerySet
 from neuroon_django.models.delivery import DeliveryQuerySet
 from neuroon_django.models.endpoint import EndpointQuerySet
 from neuroon_django.models.product import SyncedProductQuerySet
-from neuroon_django.models.run_lease import RunLeaseQuerySet
+from neuroon_django.models.run_lease import RunLease, RunLeaseQuerySet
 from neuroon_django.models.shop import FoldLockQuerySet, ShopStateQuerySet
 
 POINTS = {
