@@ -9,7 +9,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.test import override_settings
 
-from neuroon_django.conf import NAMES, PREFIX, Settings, conf
+from neuroon_django.conf import NAMES, Settings, conf
+from neuroon_django.rules import PREFIX
 from tests.factories import make_product
 from tests.shop.models import Order
 
@@ -43,7 +44,7 @@ def test_every_setting_is_documented_with_its_default():
             told = eval(default, {}, names)
             name = name.removeprefix(PREFIX)
             actual = getattr(conf if hasattr(Settings, name) else conf.shop(), name)
-            if name == "KEEP_CLICKS":
+            if name in ("KEEP_CLICKS", "SCAN_EVERY"):
                 actual = actual.days
             assert actual == told, name
 
