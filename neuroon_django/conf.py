@@ -22,7 +22,6 @@ from neuroon_django import environment, rules
 from neuroon_django.api.messages import MAX_BATCH
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.rules import (
-    PREFIX,
     Setting,
     ascii_address,
     number,
@@ -32,18 +31,6 @@ from neuroon_django.rules import (
     up_to,
     whole,
 )
-
-__all__ = [
-    "DEFAULT_API_URL",
-    "NAMES",
-    "PREFIX",
-    "VERSION",
-    "Secret",
-    "Settings",
-    "ShopConfig",
-    "ascii_address",
-    "conf",
-]
 
 DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"
@@ -210,9 +197,22 @@ class Settings:
     )
     ENABLED = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
     AUTO_SYNC = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
+    TASKS = Setting[Literal["celery", "django"] | None](
+        "celery",
+        rule=or_none(one_of("celery", "django")),
+        hint='"celery", "django" or None',
+        unset=("",),  # None is a value: nobody is woken
+    )
+    SCAN_EVERY = Setting[timedelta | None](
+        1,
+        clean=lambda value: None if value is None else rules.days(value),
+        rule=or_none(rules.is_age),
+        hint="1, in days, or a timedelta, of ten years at most, or None",
+        unset=("",),  # None is a value: never by age
+    )
     KEEP_CLICKS = Setting(
         90,
-        clean=lambda value: value if isinstance(value, timedelta) else timedelta(days=float(value)),
+        clean=rules.days,
         rule=rules.is_age,
         hint="90, in days, or a timedelta, of ten years at most",
     )
