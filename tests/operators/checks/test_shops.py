@@ -20,7 +20,7 @@ def alias(shown: str) -> tuple[str, str, str]:
     return (
         "neuroon.E013",
         f"NEUROON_SHOPS: {shown} is no alias of a shop, which is left out.",
-        NAME_HINT,
+        ALIAS_HINT,
     )
 
 
