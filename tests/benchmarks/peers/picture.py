@@ -1,4 +1,4 @@
-"""The figures of a run beside the peers as a picture: bars by measure, each measure on its own scale."""
+"""The figures of a run beside the peers as a picture: bars by measure, each on a scale of its own."""
 
 from __future__ import annotations
 
