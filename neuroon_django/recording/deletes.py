@@ -119,7 +119,7 @@ def _affected_by_instances(
         return refs
     for start in range(0, len(instances), CHUNK):
         keys = [instance.pk for instance in instances[start : start + CHUNK]]
-        rows = QuerySet(model, using=collector.using).filter(pk__in=keys)
+        rows: QuerySet[Any] = QuerySet(model, using=collector.using).filter(pk__in=keys)
         refs |= _record_sets(_affected(rows, products=False), collector)
     return refs
 
@@ -137,7 +137,7 @@ def _record_sets(affected: Iterable[Affected], collector: Collector) -> ObjectRe
     return refs
 
 
-def _concrete(rows: QuerySet[Any]) -> type[Model] | None:
+def _concrete(rows: QuerySet[Any]) -> Any:
     return rows.model._meta.concrete_model
 
 
