@@ -12,11 +12,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
@@ -29,8 +31,7 @@ from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
-RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
-HEARTBEAT = 20.0  # seconds between two notes that a worker is here
+HEARTBEAT = timedelta(seconds=20)  # between two notes that a worker is here
 
 
 class Scan:
@@ -60,15 +61,15 @@ class Scan:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
-        where an older version of the project has scanned, which does not know a feed of this one, and
-        where changes may have gone unseen: the app was switched off, which no row can tell, so a time
-        without any run counts as that. With `forced` whatever is absent is taken out. A feed
-        that could not be read is tried later and later, but in the `foreground` at once.
+        where an older version of the project has scanned, which does not know a feed of this one,
+        where the last complete one is older than `NEUROON_SCAN_EVERY`, whoever runs and however
+        seldom, and where this process was switched off meanwhile. With `forced` whatever is absent is
+        taken out. A feed that could not be read is tried later and later, but in the `foreground` at
+        once.
         """
-        unattended = shop.is_past(shop.run_at, RUN_GAP)
         if shop.is_past(shop.run_at, HEARTBEAT):
             ShopState.objects.note_run(shop.pk)
-        if unattended or asked or unseen.is_set():
+        if asked or unseen.is_set() or cls._is_old(shop):
             unseen.clear()
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
@@ -77,6 +78,14 @@ class Scan:
         scan = cls(shop)
         scan.begin()
         return scan
+
+    @staticmethod
+    def _is_old(shop: ShopState) -> bool:
+        """Return whether the last complete scan is older than the settings allow."""
+        every = conf.SCAN_EVERY
+        if every is None or shop.scanned_at is None or shop.scan_cursor:
+            return False
+        return shop.is_past(shop.scanned_at, every)
 
     @staticmethod
     def _is_under_way(shop: ShopState, *, foreground: bool) -> bool:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
+from neuroon_django.models.verification import VerificationColumns, VerificationQuerySet
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -63,16 +64,17 @@ class FoldLock(models.Model):
         return str(self.folds)
 
 
-class ShopStateQuerySet(QuerySet["ShopState"]):
+class ShopStateQuerySet(VerificationQuerySet):
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
         """Return the row of a configured shop, made where there is none, with the database's time."""
         shop: ShopState
-        rows: QuerySet[Any] = self.annotate(read_at=DbNow())  # type: ignore[no-redef]
+        rows: QuerySet[Any] = self.annotate(read_at=DbNow())
         shop, created = rows.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)
         if created:
             FoldLock.objects.get_or_create(shop=shop)
+            shop = rows.get(pk=shop.pk)
         shop.config = config
         return shop
 
@@ -111,7 +113,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(models.Model):
+class ShopState(VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)
@@ -154,14 +156,14 @@ class ShopState(models.Model):
     def __str__(self) -> str:
         return f"{self.shop_id} at {self.api_url}"
 
-    def is_past(self, moment: datetime | None, seconds: float = 0) -> bool:
+    def is_past(self, moment: datetime | None, age: timedelta = timedelta(0)) -> bool:
         """Return whether a moment that the database stamped is so long ago, or is none.
 
         The process may have another clock: without `USE_TZ` it counts in the local time zone.
         """
         if moment is None or self.read_at is None:
             return True
-        return self.read_at - moment >= timedelta(seconds=seconds)
+        return self.read_at - moment >= age
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:

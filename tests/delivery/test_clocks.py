@@ -11,7 +11,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from neuroon_django.delivery import Scan, products_wait
-from neuroon_django.delivery.scan import RUN_GAP
 from neuroon_django.models import Conversion, PlannedChange, ShopState
 from tests.factories import current_shop, make_order, make_product
 from tests.shop.models import Item
@@ -32,11 +31,14 @@ def scans_run() -> bool:
     return Scan.due(current_shop()) is not None
 
 
-def test_a_shop_that_a_worker_was_at_a_moment_ago_is_not_scanned_again(flush):
+@pytest.mark.parametrize(
+    ("age", "is_due"), [(timedelta(minutes=50), False), (timedelta(hours=1), True)]
+)
+def test_a_shop_is_scanned_again_when_its_last_scan_is_old(flush, settings, age, is_due):
+    settings.NEUROON_SCAN_EVERY = timedelta(hours=1)
     flush()
-    assert not scans_run()
-    ShopState.objects.update(run_at=F("run_at") - timedelta(seconds=RUN_GAP + 1))
-    assert scans_run()
+    ShopState.objects.update(scanned_at=F("scanned_at") - age)
+    assert scans_run() == is_due
 
 
 def test_a_worker_notes_now_and_then_that_it_is_here(flush):
