@@ -11,6 +11,8 @@ import logging
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 
 
@@ -18,7 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.system.chaos", description=__doc__)
     parser.add_argument("--operations", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=int(time()))
-    parser.add_argument("--database", metavar="URL", help="SQLite unless given")
+    parser.add_argument("--database", metavar="URL", help="of this run alone; SQLite unless given")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--doom", type=float, default=0.002, help="probability of death per step")
@@ -27,7 +29,10 @@ def main() -> int:
         os.environ["DATABASE_URL"] = options.database
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     print(f"seed {options.seed}", file=sys.stderr)
-    return run(options)
+    # Two runs on one file would deliver each other's rows, each to its own Neuroon.
+    with TemporaryDirectory(prefix="chaos-") as folder:
+        os.environ["TEST_SQLITE"] = str(Path(folder) / "chaos.sqlite3")
+        return run(options)
 
 
 def run(options: argparse.Namespace) -> int:
