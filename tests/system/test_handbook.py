@@ -15,9 +15,9 @@ from django.test import override_settings
 
 import neuroon_django
 from neuroon_django import signals
-from neuroon_django.conf import NAMES, PREFIX, Settings, ShopConfig, conf
+from neuroon_django.conf import NAMES, Settings, ShopConfig, conf
 from neuroon_django.feeds.declarations import ORDER_ENTRIES, PRODUCT_ENTRIES, Feed, ProductFeed
-from neuroon_django.rules import settings_of
+from neuroon_django.rules import PREFIX, settings_of
 from neuroon_django.schedules import SCHEDULES
 from neuroon_django.templatetags.neuroon import register
 from tests.factories import make_product
@@ -86,7 +86,7 @@ def test_every_setting_is_documented_with_its_default(heading, owner):
 
 def actual_default(name: str) -> object:
     value = getattr(conf if hasattr(Settings, name) else conf.shop(), name)
-    return value.days if name == "KEEP_CLICKS" else value
+    return value.days if name in ("KEEP_CLICKS", "SCAN_EVERY") else value
 
 
 def test_every_command_is_documented():
