@@ -25,6 +25,7 @@ from tests.shop.models import Order
 from tests.system.handbook import PAGES, ROOT, Block, blocks, first_block, names, rows, section
 
 PACKAGE = ROOT / "neuroon_django"
+REPOSITORY = "https://github.com/neuroon/neuroon-django"
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "neuroon_django")
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 ENTRIES = {*PRODUCT_ENTRIES, *ORDER_ENTRIES, *Feed.__annotations__}
@@ -250,3 +251,15 @@ def test_a_block_that_is_marked_runs(block: Block):
     for name, value in defined.items():
         if name.startswith("test_") and callable(value):
             value(**{name: given[name] for name in signature(value).parameters})
+
+
+def test_the_front_page_is_short_and_its_links_work_on_the_packages_page():
+    text = PAGES["README.md"]
+    assert text.count("\n") <= 150
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert all(target.startswith("https://") for target in targets)
+    for path, anchor in re.findall(rf"{REPOSITORY}/blob/main/([^)#]+)#?([^)]*)", text):
+        headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.M)
+        assert not anchor or anchor in {re.sub(r"\W+", "-", h.lower()) for h in headings}, anchor
+    for path in re.findall(r"raw\.githubusercontent\.com/neuroon/neuroon-django/main/([^)]+)", text):
+        assert (ROOT / path).is_file()
