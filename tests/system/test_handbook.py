@@ -263,3 +263,8 @@ def test_the_front_page_is_short_and_its_links_work_on_the_packages_page():
         assert not anchor or anchor in {re.sub(r"\W+", "-", h.lower()) for h in headings}, anchor
     for path in re.findall(r"raw\.githubusercontent\.com/neuroon/neuroon-django/main/([^)]+)", text):
         assert (ROOT / path).is_file()
+
+
+def test_every_page_is_in_the_sites_navigation():
+    navigation = re.findall(r"^ +- (\S+\.md)$", (ROOT / ".mkdocs.yml").read_text(), re.M)
+    assert sorted([*navigation, "README.md"]) == sorted(PAGES)
