@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.dispatch import Signal
 from django.test import override_settings
@@ -268,3 +269,16 @@ def test_the_front_page_is_short_and_its_links_work_on_the_packages_page():
 def test_every_page_is_in_the_sites_navigation():
     navigation = re.findall(r"^ +- (?:\w+: )?(\S+\.md)$", (ROOT / ".mkdocs.yml").read_text(), re.M)
     assert sorted([*navigation, "README.md"]) == sorted(PAGES)
+
+
+def test_every_table_is_told_with_what_it_holds():
+    documented = re.findall(r"`(neuroon_django_\w+)`", section("data.md", "## In the shop's database"))
+    tables = [model._meta.db_table for model in apps.get_app_config("neuroon_django").get_models()]
+    assert sorted(documented) == sorted(tables)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_files_that_exist(page):
+    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", PAGES[page]):
+        roots = (ROOT, PACKAGE, ROOT / "example_project")
+        assert path.startswith(("shop/", "mysite/")) or any((r / path).is_file() for r in roots), path
