@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from neuroon_django.environment import sandboxes
 
-from . import control, service
+from . import control, page, service
 from .faults import Fault
 from .messages import Answer, Request, parse
 from .products import named_products
@@ -85,12 +85,7 @@ class Sandbox(State):
 
     def settings(self) -> dict[str, str]:
         """Return the settings of a shop that talks to this sandbox."""
-        return {
-            "NEUROON_SHOP_ID": self.shop_id,
-            "NEUROON_API_KEY": self.api_key,
-            "NEUROON_API_URL": self.url,
-            "NEUROON_STOREFRONT_URL": self.shop_url,
-        }
+        return page.pasted_settings(self)
 
     @property
     def sync_requests(self) -> list[Request]:
