@@ -349,7 +349,6 @@ def test_settings_and_address() -> None:
             "NEUROON_API_KEY": "sk_1",
             "NEUROON_API_URL": f"http://127.0.0.1:{neuroon.port}",
             "NEUROON_STOREFRONT_URL": "https://mystore.com",
-            "NEUROON_WIDGET_URL": f"http://127.0.0.1:{neuroon.port}/widget.js",
         }
 
 

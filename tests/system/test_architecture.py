@@ -30,7 +30,7 @@ RUNGS = [
     {"recording", "delivery", "widget"},
     {"schedules", "tasks"},
     {"operations"},
-    {"middleware", "checks", "views", "testing"},
+    {"middleware", "checks", "views", "testing", "contrib"},
     {"urls", "admin", "management", "templatetags"},
     {"apps"},
 ]

@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(f"cannot start: {error}")
     with neuroon:
-        lines = [f'{name} = "{value}"' for name, value in neuroon.settings().items()]
+        lines = [f'{name} = "{value}"' for name, value in neuroon.pasted_settings().items()]
         print(INTRODUCTION.format(url=neuroon.url) + "\n".join(lines), flush=True)
         stopped.wait()
     return 0

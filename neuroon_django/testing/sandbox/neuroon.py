@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from neuroon_django.environment import sandboxes
 
-from . import control, page, service
+from . import control, service
 from .faults import Fault
 from .messages import Answer, Request, parse
 from .products import named_products
@@ -82,10 +82,6 @@ class Sandbox(State):
             self._server.stop()
             self._server = None
             sandboxes.discard(self.url)
-
-    def settings(self) -> dict[str, str]:
-        """Return the settings of a shop that talks to this sandbox."""
-        return page.pasted_settings(self)
 
     @property
     def sync_requests(self) -> list[Request]:

@@ -53,21 +53,9 @@ def show_file(state: State, request: Request, data: Payload) -> Answer:
     return _file(Path(name).suffix, _read(name), {"Access-Control-Allow-Origin": "*"})
 
 
-def pasted_settings(state: State) -> dict[str, str]:
-    """Return the settings of a shop that talks to this sandbox, the key included."""
-    return {
-        "NEUROON_API_URL": state.url,
-        "NEUROON_SHOP_ID": state.shop_id,
-        "NEUROON_API_KEY": state.api_key,
-        "NEUROON_STOREFRONT_URL": state.shop_url,
-        "NEUROON_WIDGET_URL": f"{state.url}/widget.js",
-    }
-
-
 def _settings(state: State) -> Markup:
-    shown = pasted_settings(state) | {"NEUROON_API_KEY": MASK}
-    lines = (f'{name} = "{value}"' for name, value in shown.items())
-    return element("pre", "\n".join(lines))
+    shown = state.pasted_settings() | {"NEUROON_API_KEY": MASK}
+    return element("pre", "\n".join(f'{name} = "{value}"' for name, value in shown.items()))
 
 
 def _file(suffix: str, body: bytes, headers: dict[str, str]) -> Answer:

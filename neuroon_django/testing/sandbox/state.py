@@ -93,6 +93,19 @@ class State:
             raise RuntimeError("the sandbox has no address before it was started")
         return f"http://{self.host}:{self.port}"
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a shop that talks to this sandbox."""
+        return {
+            "NEUROON_API_URL": self.url,
+            "NEUROON_SHOP_ID": self.shop_id,
+            "NEUROON_API_KEY": self.api_key,
+            "NEUROON_STOREFRONT_URL": self.shop_url,
+        }
+
+    def pasted_settings(self) -> dict[str, str]:
+        """Return the settings of a shop that is tried in a browser: with the widget's stand-in."""
+        return self.settings() | {"NEUROON_WIDGET_URL": f"{self.url}/widget.js"}
+
     # What was received
 
     def reset(self) -> None:
