@@ -218,22 +218,30 @@ def children_of_their_own(neuroon: Sandbox) -> None:
 
     model = get_model("catalogue", "Product")
     child, parent = product("Apron S"), product("Apron")
+    picture = product("The Hollow Man").images.get().original.name
+    parent.images.create(original=picture)
+    parent.description = "Linen."
+    parent.save()
     model.objects.filter(pk=child.pk).update(title="")
     [shop] = conf.shops().values()
     source = ProductSource(Children, model, shop)
     rendered = source.render_many([str(child.pk)])[str(child.pk)]
     assert isinstance(rendered, Rendered), rendered
     payload = json.loads(rendered.payload)
-    shown = {name: payload[name] for name in ("name", "price", "categories", "parentExternalId")}
-    assert shown == {
+    fields = ("name", "description", "price", "imageUrl", "categories", "parentExternalId")
+    assert {name: payload[name] for name in fields} == {
         "name": "Apron",
+        "description": "Linen.",
         "price": 15,
+        "imageUrl": f"https://mystore.com/media/{picture}",
         "categories": ["Printed", "Cooking"],
         "parentExternalId": str(parent.pk),
     }
     assert canonical(child) == parent
     assert registry.product_source_of(model) is not None
     model.objects.filter(pk=child.pk).update(title="Apron S")
+    deliver()
+    assert named(neuroon, "imageUrl", "description")["Apron"] == [payload["imageUrl"], "Linen."]
 
 
 def queries_are_constant() -> None:
