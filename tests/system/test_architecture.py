@@ -32,7 +32,7 @@ RUNGS = [
     {"schedules"},
     {"operations"},
     {"tasks", "framework_tasks"},
-    {"middleware", "checks", "views", "testing"},
+    {"middleware", "checks", "views", "testing", "contrib"},
     {"urls", "admin", "management", "templatetags"},
     {"apps"},
 ]

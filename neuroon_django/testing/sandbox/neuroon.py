@@ -83,15 +83,6 @@ class Sandbox(State):
             self._server = None
             sandboxes.discard(self.url)
 
-    def settings(self) -> dict[str, str]:
-        """Return the settings of a shop that talks to this sandbox."""
-        return {
-            "NEUROON_SHOP_ID": self.shop_id,
-            "NEUROON_API_KEY": self.api_key,
-            "NEUROON_API_URL": self.url,
-            "NEUROON_STOREFRONT_URL": self.shop_url,
-        }
-
     @property
     def sync_requests(self) -> list[Request]:
         """The requests that sent products."""
