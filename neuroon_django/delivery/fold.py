@@ -44,19 +44,28 @@ PAGE = 500  # products found at once through relations
 
 def fold_all(shop: ShopState) -> bool:
     """Fold until no change of a product is left; return whether there was one."""
-    record_planned(shop)
+    _fold_first(shop)
     return _repeat(fold, shop, until=float("inf"))
 
 
 def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of products for so long, and not beyond the monotonic second `until`."""
-    record_planned(shop)
+    _fold_first(shop)
     return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
 
 
 def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of orders for so long, and not beyond the monotonic second `until`."""
     return _repeat(fold_orders, shop, until=min(time.monotonic() + seconds, until))
+
+
+def _fold_first(shop: ShopState) -> None:
+    """Do what comes before the products' changes.
+
+    What was clicked for an order is some product's, which one of these changes may rename.
+    """
+    record_planned(shop)
+    fold_orders(shop)
 
 
 def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: float) -> bool:

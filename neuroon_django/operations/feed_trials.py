@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django.api import messages
+from neuroon_django.clicks import Clicked, Name
 from neuroon_django.conf import ShopConfig
 from neuroon_django.feeds import (
     Invalid,
@@ -32,15 +33,15 @@ UNLISTED = "it is not listed"
 S = TypeVar("S", bound=Source[Any])
 
 
-class ClickedEverything(dict[str, str]):
+class ClickedEverything(Clicked):
     """Clicks on every product there is."""
 
-    def __bool__(self) -> bool:
-        return True
+    def find(self, external_id: str, name: Name | None = None) -> tuple[str, str] | None:
+        """Return a search for any product that has an id."""
+        return (external_id, "search") if external_id else None
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a search's id for any product's id."""
-        return "search" if key else default
+
+EVERYTHING = ClickedEverything({"*": "search"})
 
 
 @dataclass
@@ -143,9 +144,7 @@ def _try_order_feed(source: OrderSource[Any]) -> Step:
         latest = source.live_queryset().order_by("-pk").values_list("pk", flat=True)
         pks = list(latest[:BATCH])
         loaded = source.load(pks)
-        results = {
-            pk: source.report(loaded[str(pk)], ClickedEverything()) for pk in pks if str(pk) in loaded
-        }
+        results = {pk: source.report(loaded[str(pk)], EVERYTHING) for pk in pks if str(pk) in loaded}
     if not results:
         return Step("feeds", "ok", f"{name}: the shop has no order yet")
     paid = (pk for pk, result in results.items() if not isinstance(result, Waiting))
