@@ -15,6 +15,7 @@ from django.db.models import CharField, TextField
 from django.utils.connection import ConnectionDoesNotExist
 
 from neuroon_django.checks.bulk_writes import bulk_writes
+from neuroon_django.checks.entries import entries
 from neuroon_django.checks.lookups import lookups, relations_of
 from neuroon_django.checks.names import (
     LISTS,
@@ -80,6 +81,7 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
         return
     declared = [
         *lookups(source, annotations),
+        *entries(source),
         *_lists(source),
         *_dependencies(source),
         *bulk_writes(source),

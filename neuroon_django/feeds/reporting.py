@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Model
@@ -13,7 +14,7 @@ from neuroon_django import clicks
 from neuroon_django.api import messages
 from neuroon_django.clicks import Clicked, Name
 from neuroon_django.exceptions import InvalidValue
-from neuroon_django.feeds.cleaning import currency, money, text
+from neuroon_django.feeds.cleaning import currency, money, one_currency, text
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import ORDER_ENTRIES, ConversionLine
 from neuroon_django.feeds.keys import keys_of
@@ -125,11 +126,18 @@ class OrderSource(Source[M]):
             items = [item for line in lines if (item := self._item(line, clicked))]
             if not items:
                 return None
-            code = self.value("currency", order) or self.shop.CURRENCY
+            order_id = self._required(order, "order_id", text)
+            order_value = self._required(order, "order_value", money)
+            code = self.value("currency", order)
+            code = self.call_shop_code("currency", currency, code) if code else ""
+            totals = [("line_total", item.line_total) for item in items]
+            code = one_currency([("order_value", order_value), *totals], code)
+            for item in items:
+                item.line_total = Decimal(item.line_total)
             report = messages.ConversionReport(
-                order_id=self._required(order, "order_id", text),
-                order_value=self._required(order, "order_value", money),
-                currency=self.call_shop_code("currency", currency, code),
+                order_id=order_id,
+                order_value=Decimal(order_value),
+                currency=code or self.call_shop_code("currency", currency, self.shop.CURRENCY),
                 conversions=items,
             )
             return messages.encode(report)

@@ -22,6 +22,7 @@ from neuroon_django.feeds import (
     payload_context,
     registry,
 )
+from neuroon_django.operations.doubts import doubts
 from neuroon_django.operations.problems import NO_FEED
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.wording import count, join
@@ -123,6 +124,9 @@ def _compared(name: str, one: Built, several: Built, pk: str) -> Step:
         verb = "differs" if len(differing) == 1 else "differ"
         text = f"{name}: {join(differing)} {verb} each time the product is built"
         return _warning(text, "It would be sent again and again: return the same value.", details)
+    for other, built in several.payloads.items():
+        for doubt in doubts(messages.decode(built)):
+            return _warning(f"{name}: product {other}: {doubt.text}", doubt.cure, details)
     if several.queries > one.queries:
         number = len(several.payloads) + len(several.reasons)
         text = f"{name}: {queries} for one product, {several.queries} for {number}"
