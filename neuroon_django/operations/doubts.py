@@ -1,4 +1,4 @@
-"""What of a payload is right by its form and hardly meant, as the trial of the verification tells it."""
+"""What of a payload is right by its form and hardly meant, as the trial of feeds tells it."""
 
 from __future__ import annotations
 
