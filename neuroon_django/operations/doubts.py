@@ -33,5 +33,5 @@ def doubts(payload: Mapping[str, Any]) -> Iterator[Doubt]:
     price, sale = payload["price"], payload.get("salePrice")
     if sale is not None and not 0 < sale < price:
         wrong = "is 0" if sale == 0 else f"is {sale}, and the price {price}"
-        cure = "Return None where there is no sale; the sale price is the lower one."
+        cure = "Return None where there is no sale."
         yield Doubt(f"salePrice {wrong}", cure)

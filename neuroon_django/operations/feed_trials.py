@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from neuroon_django.feeds import (
 )
 from neuroon_django.operations.doubts import doubts
 from neuroon_django.operations.problems import NO_FEED
+from neuroon_django.operations.repeated_ids import CURE, repeated_ids
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.wording import count, join
 
@@ -58,10 +60,18 @@ def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     """Build a product of each feed twice and count the queries; build an order of each order feed."""
     for products in registry.products(shop):
         yield _tried(products, _try_product_feed)
+    yield from _repeated(shop)
     for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
     if not registry.products(shop):
         yield _warning("no product feed is registered", NO_FEED.cure)
+
+
+def _repeated(shop: ShopConfig) -> Iterator[Step]:
+    """Yield a warning for ids that several products have; what fails is told of its feed already."""
+    with suppress(Exception):
+        for text in repeated_ids(shop):
+            yield _warning(text, CURE)
 
 
 def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:

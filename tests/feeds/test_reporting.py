@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -281,4 +282,49 @@ def test_what_is_yielded_for_a_line_is_named(neuroon, flush_orders, odd, line: A
     assert state() == (
         "rejected",
         f"lines: yields {named} where ConversionLine(product=…, quantity=…, line_total=…) is expected",
+    )
+
+
+# Amounts that know their currency
+
+
+@dataclass
+class Money:
+    """As django-money has it."""
+
+    amount: int
+    currency: str = "EUR"
+
+
+AMOUNTS = {
+    "the order's": ({"order_value": Money(20), "currency": None}, Money(5), ("sent", ""), "EUR"),
+    "the lines'": ({"currency": None}, Money(5, "PLN"), ("sent", ""), "PLN"),
+    "the feed's as well": ({"order_value": Money(20)}, Money(5), ("sent", ""), "EUR"),
+    "another than the feed's": (
+        {"order_value": Money(20, "USD")},
+        5,
+        ("rejected", "order value is in USD, and the currency is EUR"),
+        "",
+    ),
+    "two": (
+        {"order_value": Money(20), "currency": None},
+        Money(5, "USD"),
+        ("rejected", "line total is in USD, and the currency is EUR"),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AMOUNTS)
+def test_money_of_orders_keeps_its_currency(neuroon, flush_orders, odd, settings, case):
+    settings.NEUROON_CURRENCY = "CHF"
+    answers, total, expected, currency = AMOUNTS[case]
+    for name, value in answers.items():
+        odd.answers(name, value)
+    odd.lines(ConversionLine(product="A", quantity=1, line_total=total))
+    place(status="paid")
+    flush_orders()
+    assert state() == expected
+    assert [body["currency"] for body in neuroon.conversions.values()] == (
+        [currency] if currency else []
     )
