@@ -17,6 +17,7 @@ from django.db import transaction
 
 from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
+from neuroon_django.feeds.keys import MAX_KEY
 from neuroon_django.models import (
     Assignment,
     Change,
@@ -103,7 +104,8 @@ def fold_orders(shop: ShopState) -> Folded:
     for change in changes:
         source = sources[change.model]
         pk = next(iter(source.pks([change.object_pk])), change.object_pk)  # one spelling of each key
-        orders.setdefault((source.label, pk), []).append(change)
+        if len(pk) <= MAX_KEY:
+            orders.setdefault((source.label, pk), []).append(change)
     with transaction.atomic(Change.objects.db):
         FoldLock.objects.hold(shop)
         if Change.objects.consume(changes):
