@@ -89,8 +89,9 @@ class Command(SendingCommand):
             ("Without a feed", list(comparison.without_feed.values())),
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),
-            ("Rejected for their id", list(comparison.id_conflicts.values())),
         ]
+        if comparison.id_conflicts:
+            kinds.append(("Rejected", list(comparison.id_conflicts.values())))
         rows: list[tuple[Any, ...]] = [
             ("Listed by Neuroon", comparison.listed),
             ("Identical", comparison.same),
