@@ -24,6 +24,8 @@ __all__ = [
     "ProductFeed",
     "aget_widget_token",
     "attribute_order",
+    "clicks_of",
+    "forget_order",
     "get_widget_token",
     "mark_changed",
     "muted",
@@ -48,9 +50,26 @@ def attribute_order(order: Model, clicks: Any) -> None:
 
     It is for checkouts that `ClickAttributionMiddleware` does not see (`API.md`, "Conversions").
     """
-    from neuroon_django.recording import record
+    from neuroon_django.recording import clicked_orders
 
-    record.attribute_order(order, clicks)
+    clicked_orders.attribute_order(order, clicks)
+
+
+def clicks_of(order: Model) -> dict[str, str]:
+    """Return the clicks that are kept for an order, `{externalId: searchLogId}`; {} for none."""
+    from neuroon_django.recording import clicked_orders
+
+    return clicked_orders.clicks_of(order)
+
+
+def forget_order(order: Model) -> None:
+    """Delete all that is kept for an order, what waits to be folded included; the order stays.
+
+    Call it before `order.delete()`. What Neuroon was told of it holds no personal data, and stays.
+    """
+    from neuroon_django.recording import clicked_orders
+
+    clicked_orders.forget_order(order)
 
 
 def muted() -> AbstractContextManager[None]:

@@ -19,7 +19,8 @@ class ClickAttributionMiddleware:
     """Record the widget's cookie with every order that is saved in a shopper's request (law 13).
 
     Put it anywhere in `MIDDLEWARE`. Subclass it and override `allows` to ask for consent; then put
-    it behind what `allows` reads, such as the session's middleware.
+    it behind what `allows` reads, such as the session's middleware. Where there are two, clicks are
+    kept only if both allow it. Orders that staff saves (`request.user.is_staff`) get none.
     """
 
     sync_capable = True
@@ -35,22 +36,16 @@ class ClickAttributionMiddleware:
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
         if iscoroutinefunction(self.get_response):
             return self._acall(request)
-        token = clicks.current.set(self._text(request))
-        try:
+        with clicks.serving(request, self._text(request)):
             response: Response = self.get_response(request)
             return response
-        finally:
-            clicks.current.reset(token)
 
     async def _acall(self, request: HttpRequest) -> Response:
         may_block = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
         text = await sync_to_async(self._text)(request) if may_block else self._text(request)
-        token = clicks.current.set(text)
-        try:
+        with clicks.serving(request, text):
             response: Response = await self.get_response(request)
             return response
-        finally:
-            clicks.current.reset(token)
 
     def process_view(self, request: HttpRequest, *args: Any) -> None:
         """Forget the clicks in the admin, where orders are not the visitor's own."""
@@ -69,7 +64,9 @@ class ClickAttributionMiddleware:
     def _text(self, request: HttpRequest) -> str:
         """Return the cookie's text if the app is on and the shopper consents, else ""."""
         text = _cookie(request)
-        return clicks.storable(text) if text and conf.ENABLED and self.allows(request) else ""
+        if not text or not conf.ENABLED or clicks.is_refused(request):
+            return ""
+        return clicks.storable(text) if self.allows(request) else ""
 
 
 def _cookie(request: HttpRequest) -> str:

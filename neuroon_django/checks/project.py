@@ -21,6 +21,8 @@ from neuroon_django.schedules import beat_schedule
 
 MIDDLEWARE = "neuroon_django.middleware.ClickAttributionMiddleware"
 
+FILE_SCHEDULER = "celery.beat:PersistentScheduler"  # Celery's own, which reads the settings alone
+
 
 @register("neuroon")
 def check_project(**kwargs: Any) -> list[CheckMessage]:
@@ -52,7 +54,14 @@ def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    if registry.orders() and not any(map(_keeps_clicks, settings.MIDDLEWARE)):
+    keeping = list(filter(_keeps_clicks, settings.MIDDLEWARE))
+    if len(keeping) > 1:
+        yield Warning(
+            f"MIDDLEWARE keeps the shoppers' clicks {len(keeping)} times: {', '.join(keeping)}.",
+            hint="Remove all but one; until then clicks are kept only if each of them allows it.",
+            id="neuroon.W017",
+        )
+    if registry.orders() and not keeping:
         yield Warning(
             "An OrderFeed is registered, but no middleware keeps the shoppers' clicks.",
             hint=f'Add "{MIDDLEWARE}" to MIDDLEWARE, or call attribute_order().',
@@ -116,6 +125,8 @@ def _celery() -> Iterator[CheckMessage]:
             "set NEUROON_AUTO_SYNC = False.",
             id="neuroon.W008",
         )
+    else:
+        yield from _beat()
 
 
 @register("neuroon", deploy=True)
@@ -123,8 +134,7 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     """Check for what is right on a developer's machine only."""
     if not conf.ENABLED:
         return []
-    addresses = [message for shop, where in each_shop() for message in _live_addresses(shop, where)]
-    return [*addresses, *(_beat() if conf.TASKS == "celery" else ())]
+    return [message for shop, where in each_shop() for message in _live_addresses(shop, where)]
 
 
 def _live_addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
@@ -145,7 +155,12 @@ def _live_addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
 
 
 def _beat() -> Iterator[CheckMessage]:
-    """Report tasks that beat does not run: they find what a lost message left, and renew the token."""
+    """Report tasks that beat does not run: they find what a lost message left, and renew the token.
+
+    A scheduler of another kind may have them elsewhere, as in the database.
+    """
+    if current_app.conf.beat_scheduler != FILE_SCHEDULER:
+        return
     scheduled = {entry.get("task") for entry in (current_app.conf.beat_schedule or {}).values()}
     missing = sorted({entry["task"] for entry in beat_schedule().values()} - scheduled)
     if missing:

@@ -22,8 +22,9 @@ from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
 from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
 from neuroon_django.delivery.statistics import RunStatistics
-from neuroon_django.exceptions import ApiError
+from neuroon_django.exceptions import ApiError, ConfigurationError
 from neuroon_django.models import Group, Lane, ShopState
+from neuroon_django.models.sql import manual_commits
 
 logger = logging.getLogger("neuroon_django")
 
@@ -72,6 +73,8 @@ class Engine:
 
     def run(self) -> RunStatistics:
         """Work until nothing is due; whatever ends it, what is in flight is settled first."""
+        if reason := manual_commits(ShopState.objects.db):
+            raise ConfigurationError(reason)
         if not self.lease.begin(wait_until=self.until if self.foreground else 0.0):
             return self.statistics
         try:

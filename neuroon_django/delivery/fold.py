@@ -17,6 +17,7 @@ from django.db import transaction
 
 from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
+from neuroon_django.feeds.keys import MAX_KEY
 from neuroon_django.models import (
     Assignment,
     Change,
@@ -44,19 +45,28 @@ PAGE = 500  # products found at once through relations
 
 def fold_all(shop: ShopState) -> bool:
     """Fold until no change of a product is left; return whether there was one."""
-    record_planned(shop)
+    _fold_first(shop)
     return _repeat(fold, shop, until=float("inf"))
 
 
 def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of products for so long, and not beyond the monotonic second `until`."""
-    record_planned(shop)
+    _fold_first(shop)
     return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
 
 
 def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of orders for so long, and not beyond the monotonic second `until`."""
     return _repeat(fold_orders, shop, until=min(time.monotonic() + seconds, until))
+
+
+def _fold_first(shop: ShopState) -> None:
+    """Do what comes before the products' changes.
+
+    What was clicked for an order is some product's, which one of these changes may rename.
+    """
+    record_planned(shop)
+    fold_orders(shop)
 
 
 def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: float) -> bool:
@@ -94,7 +104,8 @@ def fold_orders(shop: ShopState) -> Folded:
     for change in changes:
         source = sources[change.model]
         pk = next(iter(source.pks([change.object_pk])), change.object_pk)  # one spelling of each key
-        orders.setdefault((source.label, pk), []).append(change)
+        if len(pk) <= MAX_KEY:
+            orders.setdefault((source.label, pk), []).append(change)
     with transaction.atomic(Change.objects.db):
         FoldLock.objects.hold(shop)
         if Change.objects.consume(changes):

@@ -17,6 +17,7 @@ from neuroon_django.models import (
     ShopState,
     SyncedProduct,
 )
+from neuroon_django.models.assignment import id_conflict_reason, key_of
 
 PAGE = 500
 
@@ -34,8 +35,9 @@ def preview_products(shop: ShopState, *, scan: bool, full: bool, retry: bool) ->
     fold_all(shop)
     rows = SyncedProduct.objects.of(shop)
     if scan or full:
+        given: set[str] = set()
         for source in registry.products(shop.config):
-            yield from _catalogue(shop, source, forget=full)
+            yield from _catalogue(shop, source, given, forget=full)
         yield from _deletes(shop)
         return
     due = rows.waiting()
@@ -79,8 +81,13 @@ def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
         yield from (Planned("delete", row.external_id) for row in deletes)
 
 
-def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Planned]:
-    """Yield a step per product of a feed, as its row stands or as a new row would."""
+def _catalogue(
+    shop: ShopState, source: ProductSource[Any], given: set[str], *, forget: bool
+) -> Iterator[Planned]:
+    """Yield a step per product of a feed, as its row stands or as a new row would.
+
+    `given` are the keys of the external ids that products without a row have got so far.
+    """
     last = ""
     while pks := source.keys_after(last, PAGE):
         last = source.encode_cursor(pks[-1])
@@ -91,9 +98,22 @@ def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> 
             if pk not in rows or external_id not in (None, rows[pk].external_id):
                 row = SyncedProduct(model=source.label, object_pk=pk, external_id=external_id or "")
                 rows[pk] = row
+        _give_ids(shop, [rows[pk] for pk in external_ids], given)
         yield from _steps(shop, [rows[pk] for pk in external_ids], forget)
         if not last:
             return
+
+
+def _give_ids(shop: ShopState, rows: Sequence[SyncedProduct], given: set[str]) -> None:
+    """Mark new rows whose external id another product has, or has got before them."""
+    fresh = [row for row in rows if row.pk is None and row.external_id]
+    owners = SyncedProduct.objects.owners(shop, [row.external_id for row in fresh])
+    for row in fresh:
+        key, owner = key_of(row.external_id), owners.get(row.external_id)
+        if key in given or (owner and owner != (row.model, row.object_pk)):
+            row.id_conflict = True
+            row.last_error = id_conflict_reason(row.external_id, owner)
+        given.add(key)
 
 
 def _deletes(shop: ShopState) -> Iterator[Planned]:
@@ -112,6 +132,8 @@ def _steps(shop: ShopState, rows: Sequence[SyncedProduct], forget: bool) -> Iter
     if forget:
         for row in rows:
             row.digest = ""
+    yield from (Planned("reject", row.external_id, row.last_error) for row in rows if row.id_conflict)
+    rows = [row for row in rows if not row.id_conflict]
     built = build(rows, render_rows(shop, rows))
     for row, one in zip(built.rows, built.rendered, strict=True):
         yield Planned("send", row.external_id, one.payload.decode())

@@ -48,6 +48,7 @@ class Comparison:
     only_remote: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
     lost: dict[int, str] = field(default_factory=dict)
     different: dict[int, str] = field(default_factory=dict)
+    id_conflicts: dict[int, str] = field(default_factory=dict)  # rejected: another product has their id
     without_feed: dict[int, str] = field(default_factory=dict)  # sent by another version, or long ago
 
     @property
@@ -88,6 +89,8 @@ class Reconciliation:
                 keys = [key_of(item.external_id) for item in page]
                 self.seen.update(self._rows.filter(key__in=keys).values_list("pk", flat=True))
             self.found.lost = {pk: name for pk, name in lost.items() if pk not in self.seen}
+        conflicts = self._rows.filter(id_conflict=True, model__in=self._known_labels)
+        self.found.id_conflicts = dict(conflicts.values_list("pk", "last_error"))
         owned = self._rows.filter(in_neuroon=True).exclude(model__in=self._known_labels)
         self.found.without_feed = dict(owned.values_list("pk", "external_id"))
         return self.found

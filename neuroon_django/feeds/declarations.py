@@ -79,14 +79,18 @@ class ProductFeed(Feed[M]):
 class OrderFeed(Feed[M]):
     """What a paid order is for Neuroon (`API.md`, "Conversions").
 
-    Of the relations in `depends_on`, those whose rows are one order's alone also say whose changes
-    count: rows that point to it, such as payments, and one-to-one relations.
+    A paid order that `is_cancelled` before it was reported is not reported. `clicks` is where a
+    headless checkout keeps the cookie's text with the order: a field, JSON or a mapping. Of the
+    relations in `depends_on`, those whose rows are one order's alone also say whose changes count:
+    rows that point to it, such as payments, and one-to-one relations.
     """
 
     order_id: Any = "pk"
     order_value: Any = None
     currency: Any = None
     is_paid: Any = None
+    is_cancelled: Any = False
+    clicks: Any = None
 
     def lines(self, order: M) -> Iterable[ConversionLine]:
         """Return the order's lines; only those whose product was found by a search are reported."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds import cleaning
@@ -58,6 +58,21 @@ class IdentifiedSource(Source[M]):
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
             return self._external_ids_by_code(wanted)
+
+    def repeated_ids(self, most: int) -> list[str]:
+        """Return up to so many external ids that several products have, in one query.
+
+        It is [] where only the feed's code can say them.
+        """
+        with payload_context(self.shop):
+            queryset = self.live_queryset().order_by()
+            column = self._in_sql(queryset, self.compiled["external_id"].path)
+            if not column:
+                return []
+            counted = queryset.exclude(**{column: None}).values(column)
+            repeated = counted.annotate(neuroon_n=Count("pk", distinct=True)).filter(neuroon_n__gt=1)
+            values = repeated.order_by(column).values_list(column, flat=True)[:most]
+            return [usable for value in values if (usable := _usable(value))]
 
     def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
         """Load products and ask the feed for their ids, in a savepoint of its own.

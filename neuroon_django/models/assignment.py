@@ -37,6 +37,12 @@ def placeholder_key(name: Name) -> str:
     return key_of("\0{}:{}".format(*name))
 
 
+def id_conflict_reason(external_id: str, owner: Name | None) -> str:
+    """Return what is told of an object whose external id another one has, if it is known which."""
+    name = f"{owner[0]} {owner[1]}" if owner else "another product"
+    return f"{external_id!r} is the external id of {name} already"
+
+
 @dataclass
 class Assignment:
     """What a fold has found out about some objects of one model.
@@ -221,5 +227,5 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             object_pk=me[1],
             status=self.model.Status.REJECTED,
             id_conflict=True,
-            last_error=f"{external_id!r} is the external id of {owner[0]} {owner[1]} already",
+            last_error=id_conflict_reason(external_id, owner),
         )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django import clicks
+from neuroon_django.clicks import Clicked
 from neuroon_django.models.assignment import Name, placeholder_key
 from neuroon_django.models.delivery import (
     Delivery,
@@ -19,11 +20,16 @@ from neuroon_django.models.delivery import (
     changed_once_more,
 )
 from neuroon_django.models.outcomes import Outcomes
+from neuroon_django.models.product import SyncedProduct
 from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.change import Change
     from neuroon_django.models.shop import ShopState
+
+
+# The columns that hold what a shopper clicked, as they are once it is forgotten.
+FORGOTTEN: dict[str, Any] = {"clicks": "", "clicked_owners": "", "clicked_at": None}
 
 
 class ConversionStatus(models.TextChoices):
@@ -44,9 +50,9 @@ class ConversionOutcomes(Outcomes["Conversion"]):
         """The order is not paid yet, or has no lines yet."""
         self._add(row, status=ConversionStatus.WAITING, last_error="", order_id=row.order_id)
 
-    def not_attributed(self, row: Conversion) -> None:
-        """No line of the paid order came from a search."""
-        self._add(row, status=ConversionStatus.NOT_ATTRIBUTED, last_error="", order_id=row.order_id)
+    def not_attributed(self, row: Conversion, note: str = "") -> None:
+        """Nothing of the paid order is reported: no line came from a search, or it is cancelled."""
+        self._add(row, status=ConversionStatus.NOT_ATTRIBUTED, last_error=note, order_id=row.order_id)
 
     def rejected(self, row: Conversion, reason: str) -> None:
         """The order cannot be reported, or was refused."""
@@ -70,11 +76,11 @@ class ConversionOutcomes(Outcomes["Conversion"]):
         else:
             self._add(row, retry=True)
 
-    def sent(self, row: Conversion) -> None:
+    def sent(self, row: Conversion, note: str = "") -> None:
         """Neuroon has the report: the row is closed for good and its clicks are forgotten."""
         row.status, row.sent_at, row.clicks = ConversionStatus.SENT, timezone.now(), ""
-        sent: dict[str, Any] = {"status": row.status, "sent_at": row.sent_at, "clicks": ""}
-        self._add(row, final=True, last_error="", clicked_at=None, **sent)
+        sent: dict[str, Any] = {"status": row.status, "sent_at": row.sent_at, **FORGOTTEN}
+        self._add(row, final=True, last_error=note, **sent)
 
 
 class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
@@ -88,28 +94,25 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         """
         keys = {placeholder_key(name): name for name in orders}
         known = {row.key: row for row in self.of(shop).filter(key__in=keys).select_for_update()}
-        self.bulk_create(
-            self.model(
-                shop=shop,
-                key=key,
-                model=name[0],
-                object_pk=name[1],
-                clicks=clicks.merge(change.clicks for change in orders[name]),
-                clicked_at=_clicked_at(orders[name]),
-                due_at=DbNow(),
-                waiting_since=DbNow(),
-            )
-            for key, name in keys.items()
-            if key not in known
-        )
-        open_rows = [row for row in known.values() if row.status != ConversionStatus.SENT]
-        texts, times = {}, {}
+        rows = [known.get(key) or self._new(shop, key, name) for key, name in keys.items()]
+        open_rows = [row for row in rows if row.status != ConversionStatus.SENT]
+        before = {row.key: row.clicked for row in open_rows}
         for row in open_rows:
             changes = orders[keys[row.key]]
-            texts[row.pk] = clicks.merge([row.clicks, *(change.clicks for change in changes)])
-            times[row.pk] = _clicked_at(changes) or row.clicked_at
-        columns: dict[str, dict[int, Any]] = {"clicks": texts, "clicked_at": times}
-        self._touch(list(texts), **self._columns(columns, len(texts)))
+            row.clicks = clicks.merge([row.clicks, *(change.clicks for change in changes)])
+            row.clicked_at = _clicked_at(changes) or row.clicked_at
+        owners_now = SyncedProduct.objects.owners(
+            shop, [clicked for row in open_rows for clicked in row.clicked.searches]
+        )
+        for row in open_rows:
+            row.clicked_owners = row.clicked.dump_owners(owners_now, before[row.key])
+        self.bulk_create(row for row in rows if row.key not in known)
+        self._touch([row for row in open_rows if row.key in known])
+
+    def _new(self, shop: ShopState, key: str, name: Name) -> Conversion:
+        """Return the row of an order that has none yet, due."""
+        now = {"due_at": DbNow(), "waiting_since": DbNow()}
+        return self.model(shop=shop, key=key, model=name[0], object_pk=name[1], **now)
 
     def begin_sending(self, rows: Sequence[Conversion], seconds: float) -> list[Conversion]:
         """Mark orders as being reported, under the order id that is reported."""
@@ -134,15 +137,19 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         """Make every rejected order due, whatever was refused."""
         return self.of(shop).filter(status=ConversionStatus.REJECTED).requeue()
 
-    def _touch(self, pks: list[int], **values: object) -> None:
-        if pks:
-            self.filter(RawIn("pk", pks)).update(**changed_once_more(), lane=Lane.LIVE, **values)
+    def _touch(self, rows: Sequence[Conversion]) -> None:
+        """Make known rows due, with their clicks as they are now."""
+        if rows:
+            values = {name: {row.pk: getattr(row, name) for row in rows} for name in FORGOTTEN}
+            kept = self._columns(values, len(rows))
+            touched = self.filter(RawIn("pk", [row.pk for row in rows]))
+            touched.update(**changed_once_more(), lane=Lane.LIVE, **kept)
 
     @retry_on_deadlock
     def wipe_clicks(self, older_than: float) -> int:
         """Forget clicks made that many seconds ago, at any shop id, unless their order is due."""
         old = self.filter(clicked_at__lt=from_now(-older_than), due_at=None).exclude(clicks="")
-        return old.update(clicks="", clicked_at=None)
+        return old.update(**FORGOTTEN)
 
 
 def _clicked_at(changes: Sequence[Change]) -> datetime | None:
@@ -163,6 +170,8 @@ class Conversion(Delivery):
         default=ConversionStatus.PENDING,
     )
     clicks = models.TextField(_("clicks"), default="", blank=True)
+    # Which products had the clicked ids then, as `Clicked` writes it.
+    clicked_owners = models.TextField(default="", blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
@@ -181,6 +190,11 @@ class Conversion(Delivery):
             models.Index(fields=["clicked_at"], name="neuroon_conversion_clicked"),
             models.Index(fields=["status", "shop"], name="neuroon_conversion_status"),
         ]
+
+    @property
+    def clicked(self) -> Clicked:
+        """Return what the shopper clicked, as far as it is kept."""
+        return Clicked.read(self.clicks, self.clicked_owners)
 
     def __str__(self) -> str:
         return self.order_id or f"{self.model} {self.object_pk}"

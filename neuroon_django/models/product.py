@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -10,13 +10,15 @@ from django.db import models
 from django.db.models import Case, Count, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from neuroon_django.models.assignment import AssignmentQuerySet, key_of
+from neuroon_django.models.assignment import AssignmentQuerySet, Name, key_of
 from neuroon_django.models.delivery import Delivery, Lane, changed_once_more
 from neuroon_django.models.product_outcomes import ProductOutcomes, ProductStatus
 from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
+
+OWNERS = 500  # ids looked up at once
 
 
 class SyncedProductQuerySet(AssignmentQuerySet):
@@ -123,6 +125,16 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def clear_absent(self) -> None:
         """Forget what a scan has marked."""
         self.filter(absent=True).update(absent=False)
+
+    def owners(self, shop: ShopState, external_ids: Collection[str]) -> dict[str, Name]:
+        """Return which objects have these external ids now."""
+        keys = list(dict.fromkeys(map(key_of, external_ids)))
+        found: dict[str, Name] = {}
+        for start in range(0, len(keys), OWNERS):
+            rows = self.of(shop).filter(RawIn("key", keys[start : start + OWNERS])).exclude(model="")
+            for external_id, model, pk in rows.values_list("external_id", "model", "object_pk"):
+                found[external_id] = model, pk
+        return found
 
     def count_by_model(self) -> dict[str, int]:
         """Return how many rows of each model Neuroon has, but for those that are being deleted."""

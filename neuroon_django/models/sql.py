@@ -186,6 +186,13 @@ def _array_type(field: Any, connection: Any) -> str:
     return f"{field.db_type(connection).partition('(')[0]}[]"
 
 
+def manual_commits(using: str) -> str:
+    """Return what is wrong with a database whose settings leave commits to the shop, else ""."""
+    if connections[using].settings_dict["AUTOCOMMIT"]:
+        return ""
+    return f'DATABASES["{using}"] has AUTOCOMMIT = False: nothing that the app writes would stay.'
+
+
 def retry_on_deadlock(method: Callable[P, T]) -> Callable[P, T]:
     """Try a method again after a deadlock, a locked SQLite file or a lost connection.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from django.db import DatabaseError, connections
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django.api import messages
+from neuroon_django.clicks import Clicked, Name
 from neuroon_django.conf import ShopConfig
 from neuroon_django.feeds import (
     Invalid,
@@ -21,7 +23,9 @@ from neuroon_django.feeds import (
     payload_context,
     registry,
 )
+from neuroon_django.operations.doubts import doubts
 from neuroon_django.operations.problems import NO_FEED
+from neuroon_django.operations.repeated_ids import CURE, repeated_ids
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.wording import count, join
 
@@ -32,15 +36,15 @@ UNLISTED = "it is not listed"
 S = TypeVar("S", bound=Source[Any])
 
 
-class ClickedEverything(dict[str, str]):
+class ClickedEverything(Clicked):
     """Clicks on every product there is."""
 
-    def __bool__(self) -> bool:
-        return True
+    def find(self, external_id: str, name: Name | None = None) -> tuple[str, str] | None:
+        """Return a search for any product that has an id."""
+        return (external_id, "search") if external_id else None
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a search's id for any product's id."""
-        return "search" if key else default
+
+EVERYTHING = ClickedEverything({"*": "search"})
 
 
 @dataclass
@@ -56,10 +60,18 @@ def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     """Build a product of each feed twice and count the queries; build an order of each order feed."""
     for products in registry.products(shop):
         yield _tried(products, _try_product_feed)
+    yield from _repeated(shop)
     for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
     if not registry.products(shop):
         yield _warning("no product feed is registered", NO_FEED.cure)
+
+
+def _repeated(shop: ShopConfig) -> Iterator[Step]:
+    """Yield a warning for ids that several products have; what fails is told of its feed already."""
+    with suppress(Exception):
+        for text in repeated_ids(shop):
+            yield _warning(text, CURE)
 
 
 def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:
@@ -122,6 +134,9 @@ def _compared(name: str, one: Built, several: Built, pk: str) -> Step:
         verb = "differs" if len(differing) == 1 else "differ"
         text = f"{name}: {join(differing)} {verb} each time the product is built"
         return _warning(text, "It would be sent again and again: return the same value.", details)
+    for other, built in several.payloads.items():
+        for doubt in doubts(messages.decode(built)):
+            return _warning(f"{name}: product {other}: {doubt.text}", doubt.cure, details)
     if several.queries > one.queries:
         number = len(several.payloads) + len(several.reasons)
         text = f"{name}: {queries} for one product, {several.queries} for {number}"
@@ -143,9 +158,7 @@ def _try_order_feed(source: OrderSource[Any]) -> Step:
         latest = source.live_queryset().order_by("-pk").values_list("pk", flat=True)
         pks = list(latest[:BATCH])
         loaded = source.load(pks)
-        results = {
-            pk: source.report(loaded[str(pk)], ClickedEverything()) for pk in pks if str(pk) in loaded
-        }
+        results = {pk: source.report(loaded[str(pk)], EVERYTHING) for pk in pks if str(pk) in loaded}
     if not results:
         return Step("feeds", "ok", f"{name}: the shop has no order yet")
     paid = (pk for pk, result in results.items() if not isinstance(result, Waiting))

@@ -335,6 +335,8 @@ def test_public_names_can_be_imported_before_the_apps_are_ready():
             "ProductFeed",
             "aget_widget_token",
             "attribute_order",
+            "clicks_of",
+            "forget_order",
             "get_widget_token",
             "mark_changed",
             "muted",

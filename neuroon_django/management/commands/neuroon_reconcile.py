@@ -14,6 +14,7 @@ from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import ShopState
+from neuroon_django.operations.wording import count
 
 SHOWN = 20  # examples of each kind; all of them with -v 2
 
@@ -44,6 +45,7 @@ class Command(SendingCommand):
             comparison = reconciliation.found
             self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)
             if comparison.agrees:
+                self.tell_conflicts(comparison)
                 return
             if not options["fix"]:
                 message = "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix"
@@ -58,6 +60,14 @@ class Command(SendingCommand):
             raise CommandError(message, returncode=FAILED)
         if refusal:
             message = f"Nothing was deleted: {refusal}. To delete all the same, add --force."
+            raise CommandError(message, returncode=FAILED)
+        self.tell_conflicts(comparison)
+
+    def tell_conflicts(self, comparison: Comparison) -> None:
+        """Fail where products are rejected since another one has their external id."""
+        if comparison.id_conflicts:
+            rejected = count(len(comparison.id_conflicts), "product")
+            message = f"{rejected} cannot be sent: another product has the same external id."
             raise CommandError(message, returncode=FAILED)
 
     def compare(self, shop: ShopState, client: Client) -> Reconciliation:
@@ -80,6 +90,8 @@ class Command(SendingCommand):
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),
         ]
+        if comparison.id_conflicts:
+            kinds.append(("Rejected", list(comparison.id_conflicts.values())))
         rows: list[tuple[Any, ...]] = [
             ("Listed by Neuroon", comparison.listed),
             ("Identical", comparison.same),

@@ -49,6 +49,18 @@ def test_a_subclass_of_the_middleware_keeps_the_clicks(settings):
     assert messages() == []
 
 
+def test_two_middlewares_that_keep_the_clicks(settings):
+    ours = "neuroon_django.middleware.ClickAttributionMiddleware"
+    settings.MIDDLEWARE = [ours, f"{__name__}.Consenting"]
+    assert messages() == [
+        (
+            "neuroon.W017",
+            f"MIDDLEWARE keeps the shoppers' clicks 2 times: {ours}, {__name__}.Consenting.",
+            "Remove all but one; until then clicks are kept only if each of them allows it.",
+        )
+    ]
+
+
 def test_switched_off_is_quiet(settings):
     settings.NEUROON_ENABLED = False
     settings.NEUROON_API_KEY = ""
@@ -117,7 +129,6 @@ def test_celery_that_wakes_nobody(settings, celery_config):
 def test_deployment(settings, celery_config):
     settings.NEUROON_API_URL = "http://localhost:8001"
     settings.NEUROON_STOREFRONT_URL = "http://localhost:8000"
-    del celery_config.beat_schedule["neuroon-flush-products"]
     assert messages() == []
     assert messages(deploy=True) == [
         (
@@ -130,12 +141,40 @@ def test_deployment(settings, celery_config):
             "NEUROON_STOREFRONT_URL is 'http://localhost:8000', which shoppers cannot open.",
             'Set it to "https://mystore.com".',
         ),
-        (
-            "neuroon.W011",
-            "Celery beat does not run neuroon_django.tasks.flush_products.",
-            "CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()",
-        ),
     ]
+
+
+BEAT = {
+    "one task is missing": ({"neuroon-flush-products": None}, ["flush_products"]),
+    "another is": ({"neuroon-scan-catalogue": None}, ["scan_catalogue"]),
+    "under another name": ({"neuroon-flush-products": None, "mine": "flush_products"}, []),
+}
+
+
+@pytest.mark.parametrize("case", BEAT)
+def test_beat_that_does_not_run_a_task(celery_config, case):
+    changes, missing = BEAT[case]
+    for name, task in changes.items():
+        celery_config.beat_schedule.pop(name, None)
+        if task:
+            celery_config.beat_schedule[name] = {"task": f"neuroon_django.tasks.{task}"}
+    expected = (
+        "neuroon.W011",
+        f"Celery beat does not run {', '.join(f'neuroon_django.tasks.{name}' for name in missing)}.",
+        "CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()",
+    )
+    assert messages() == ([expected] if missing else [])
+
+
+@pytest.mark.parametrize("schedule", [None, {}, {"mine": {"task": "shop.tasks.mine"}}])
+def test_a_schedule_that_is_missing_or_was_replaced(settings, celery_config, schedule):
+    celery_config.beat_schedule = schedule
+    assert [id for id, _message, _hint in messages()] == ["neuroon.W011"]
+    celery_config.beat_scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+    assert messages() == []  # nobody knows what stands in the database
+    celery_config.beat_scheduler = "celery.beat:PersistentScheduler"
+    settings.NEUROON_AUTO_SYNC = False
+    assert messages() == []
 
 
 @pytest.mark.parametrize("name", ["API_URL", "STOREFRONT_URL"])

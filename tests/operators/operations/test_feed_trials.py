@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError
-from django.db.models import Value
 
 from neuroon_django import ConversionLine
 from neuroon_django.feeds import registry
@@ -37,6 +36,13 @@ class Signed(CatalogueFeed):
         return f"https://cdn.test/{product.pk}?signature={Signed.turns}"
 
 
+class OnSale(CatalogueFeed):
+    """Of three products the second one's sale is none."""
+
+    def sale_price(self, product: Product) -> int:
+        return 0 if product.sku == "P-1" else 1
+
+
 class Greedy(CatalogueFeed):
     def brand(self, product: Product) -> str:
         return str(product.categories.filter(title__gt="").count())
@@ -59,13 +65,19 @@ class Greedy(CatalogueFeed):
                 "                  → Name the relations that its methods read in depends_on.",
             ],
         ),
+        (
+            OnSale,
+            [
+                "warning  feeds    OnSale: product {pks[1]}: salePrice is 0",
+                "                  → Return None where there is no sale.",
+            ],
+        ),
     ],
 )
 def test_a_feed_that_is_not_a_function_of_the_product(neuroon, monkeypatch, feed, expected):
-    for n in range(3):
-        make_product(f"P-{n}")
+    pks = [make_product(f"P-{n}").pk for n in range(3)]
     monkeypatch.setitem(registry.feeds, "shop.product", Registration(Product, feed))
-    assert neuroon_verify().splitlines()[1:3] == expected
+    assert neuroon_verify().splitlines()[1:3] == [line.format(pks=pks) for line in expected]
 
 
 class Raising(CatalogueFeed):
@@ -121,7 +133,8 @@ class BrokenPaid(CheckoutFeed):
 
 
 class BrokenValue(CheckoutFeed):
-    order_value = Value("twenty")
+    def order_value(self, order: Order) -> str:
+        return "twenty"
 
 
 @pytest.mark.parametrize(
