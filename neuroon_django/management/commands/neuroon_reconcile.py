@@ -39,7 +39,7 @@ class Command(SendingCommand):
         """Compare, print, and with `--fix` repair."""
         self.require(config)
         shop = ShopState.objects.for_config(config)
-        with self.client(shop) as client:
+        with self.client(shop, Client) as client:
             reconciliation = self.compare(shop, client)
             comparison = reconciliation.found
             self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)

@@ -60,8 +60,8 @@ class Command(NeuroonCommand):
     def print_step(self, step: Step, *, verbose: bool) -> None:
         """Print the result, the name and what was found; what to do stands in the next line."""
         styles = {"ok": self.style.SUCCESS, "warning": self.style.WARNING, "failed": self.style.ERROR}
-        result = styles[step.result](step.result)
-        self.stdout.write(f"{result:<8} {step.name:<8} {step.text}")
+        result = styles[step.result](f"{step.result:<8}")
+        self.stdout.write(f"{result} {step.name:<8} {step.text}")
         if step.cure:
             self.stdout.write(f"{'':<17} → {step.cure}")
         if verbose and (payload := step.details.get("payload")):

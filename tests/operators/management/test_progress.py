@@ -32,4 +32,4 @@ def test_plain_lines_elsewhere(neuroon, monkeypatch):
     monkeypatch.setattr("neuroon_django.management.progress.EVERY", 0)
     make_product("A")
     *lines, _rest = neuroon_sync().partition("Products sent")
-    assert lines[0].splitlines()[-1].startswith("1 of 1 products, ")
+    assert lines[0].splitlines()[-1].startswith("1 of 1, ")
