@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,9 +55,10 @@ class Watch:
         self._scheduled = dict.fromkeys(SCHEDULE, 0.0)  # when each is published again
         self._look_at = 0.0  # when changes are looked for again
 
-    def run(self) -> None:
+    def run(self, on_start: Callable[[], None] = lambda: None) -> None:
         """Work until a signal asks for the end; what is in flight then is settled before."""
         with publishing.replaced_by(self), self._stopped_by_signals():
+            on_start()
             while not self.is_stopping:
                 self._sleep_until(self.round())
 

@@ -165,7 +165,8 @@ def test_law_09_two_watches_and_a_killed_one_do_no_harm(neuroon, shop):
         first.kill()
         second.kill()
     third = watch(shop)
-    until(lambda: "LATE" in neuroon.products)
+    late = "SELECT 1 FROM neuroon_django_syncedproduct WHERE external_id = 'LATE' AND status = 'synced'"
+    until(lambda: shop.rows(late))
     assert neuroon.overlaps == []
     third.send_signal(signal.SIGTERM)
     assert ended(third)[0] == 0

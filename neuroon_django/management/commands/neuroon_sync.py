@@ -104,11 +104,14 @@ class Command(SendingCommand):
             self.require(config)
             if config.is_silent:
                 self.refuse(SILENT)
-        self.stdout.write(f"Watching {', '.join(f'{one.SHOP_ID} at {one.API_URL}' for one in shops)}.")
-        self.stdout.write("Changes are sent as they come. Ctrl-C or SIGTERM ends it.")
-        self.stdout.flush()
-        Watch(shops).run()
+        names = ", ".join(f"{one.SHOP_ID} at {one.API_URL}" for one in shops)
+        Watch(shops).run(lambda: self.say(f"Watching {names}. Ctrl-C or SIGTERM ends it."))
         self.stdout.write("Ended. What is queued is sent by the next run.")
+
+    def say(self, line: str) -> None:
+        """Print a line at once, for whoever reads a pipe."""
+        self.stdout.write(line)
+        self.stdout.flush()
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Send, remove everything, or print what would be sent."""
