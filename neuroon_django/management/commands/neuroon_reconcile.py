@@ -21,6 +21,17 @@ SHOWN = 20  # examples of each kind; all of them with -v 2
 class Command(SendingCommand):
     """Prints what differs; with `--fix` it sends and deletes it."""
 
+    examples = (
+        ("", "compare, change nothing"),
+        ("-v 2", "name every difference"),
+        ("--fix", "send and delete what differs"),
+    )
+    exits = (
+        "both sides agree, or were made to",
+        "they differ, or something is left",
+        "it could not run: Neuroon's list could not be read to its end",
+    )
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         super().add_arguments(parser)

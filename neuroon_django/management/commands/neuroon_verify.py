@@ -15,6 +15,14 @@ from neuroon_django.operations.verification import Verification
 class Command(NeuroonCommand):
     """Prints the steps of the verification while they are taken."""
 
+    examples = (
+        ("", "after the set-up, and after every pause that needs a person"),
+        ("--check", "look only, change nothing"),
+        ("--domain https://mystore.com", "verify another domain than NEUROON_STOREFRONT_URL"),
+        ("--json", "for a program"),
+    )
+    exits = ("no step has failed", "a step has failed", "settings or tables are not ready")
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         super().add_arguments(parser)
@@ -38,7 +46,10 @@ class Command(NeuroonCommand):
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Take the steps, print them, and fail where one failed."""
-        verification = Verification(config, options["domain"], check=options["check"])
+        try:
+            verification = Verification(config, options["domain"], check=options["check"])
+        except ValueError as error:
+            self.refuse(f"--domain {error}")
         for step in verification.unverify() if options["unverify"] else verification.run():
             if not options["json"]:
                 self.print_step(step, verbose=options["verbosity"] > 1)
@@ -46,6 +57,8 @@ class Command(NeuroonCommand):
                 self.ask(config, interactive=options["interactive"], as_json=options["json"])
         if options["json"]:
             self.print_json(config, verification.as_json())
+        elif verification.passed and not options["unverify"]:
+            self.stdout.write(f"next: {verification.next_command}")
         if not verification.passed:
             returncode = FAILED if verification.could_run else COULD_NOT_RUN
             raise CommandError(f"Failed: {', '.join(verification.failed)}", returncode=returncode)
