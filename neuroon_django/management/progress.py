@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -24,14 +24,14 @@ class Progress:
     def __init__(self, total: int, out: OutputWrapper, err: OutputWrapper) -> None:
         self.total = total
         self.out = out
-        self.terminal = vars(err)["_out"] if err.isatty() else None
+        self.terminal = _unwrapped(err) if err.isatty() else None
         self.bar: tqdm[Any] | None = None
         self.started = self.printed = time.monotonic()
         self._open = ExitStack()
 
     def __enter__(self) -> Progress:
         if self.terminal is not None:
-            columns = shutil.get_terminal_size().columns  # a terminal that knows no size has 80
+            columns = _columns(self.terminal)
             self.bar = self._open.enter_context(
                 tqdm(total=self.total, file=self.terminal, unit=" items", ncols=columns - 1)
             )
@@ -65,6 +65,24 @@ class Progress:
         rate = done / (time.monotonic() - self.started)
         left = (self.total - done) / rate if rate else 0
         return f"{done:,} of {self.total:,}, {rate:,.0f} a second, {left:,.0f} s left"
+
+
+def _unwrapped(out: Any) -> Any:
+    """Return the stream behind Django's wrappers, which begin a line with each write.
+
+    A command that calls another one hands its own wrapper over, which is wrapped once more.
+    """
+    while isinstance(out, OutputWrapper):
+        out = vars(out)["_out"]
+    return out
+
+
+def _columns(terminal: Any) -> int:
+    """Return the terminal's width, 80 where it does not know: a line that is longer would wrap."""
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def _loggers_with_handlers() -> list[logging.Logger]:

@@ -9,7 +9,9 @@ from django.core.management.base import CommandError, CommandParser
 from neuroon_django.api import Client
 from neuroon_django.api.text import text_of
 from neuroon_django.conf import ShopConfig
-from neuroon_django.delivery.reconcile import Comparison, Reconciliation
+from neuroon_django.delivery.differences import Comparison
+from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.exceptions import ApiError
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.management.sending import SendingCommand
@@ -61,7 +63,7 @@ class Command(SendingCommand):
                 raise CommandError(message, returncode=FAILED)
             guarded = comparison.to_delete and not options["force"]
             refusal = reconciliation.delete_refusal() if guarded else ""
-            reconciliation.repair(delete=not refusal)
+            reconciliation.repair(delete=not refusal, forced=options["force"])
             self.send(shop, client)
         if undeletable := comparison.undeletable:
             names = text_of(", ".join(repr(name[:50]) for name in undeletable[:SHOWN]))
@@ -80,13 +82,17 @@ class Command(SendingCommand):
                 progress.show(seen)
 
             reconciliation = Reconciliation(shop, client, show)
-            reconciliation.compare()
+            try:
+                reconciliation.compare()
+            except ApiError as error:
+                self.refuse(f"Nothing was compared, as Neuroon's list could not be read: {error}")
         return reconciliation
 
     def print_comparison(self, comparison: Comparison, shown: int | None) -> None:
         """Print the counts, and so many differences of each kind."""
         kinds = [
             ("Only at Neuroon", list(comparison.only_remote)),
+            ("Gone from the shop", list(comparison.gone.values())),
             ("Without a feed", list(comparison.without_feed.values())),
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),
