@@ -22,7 +22,8 @@ PACKAGE = ROOT / "neuroon_django"
 RUNGS = [
     {"exceptions", "signals", "environment"},
     {"api/messages"},
-    {"rules"},
+    {"rules", "shops"},
+    {"project_settings"},
     {"conf", "clicks"},
     {"api", "models/sql"},
     {"models"},
