@@ -71,15 +71,13 @@ class Watch:
                     del self._due[message]
                     name, options = message
                     import_string(f"neuroon_django.tasks.{name}")(**dict(options))
-        except (DatabaseError, InterfaceError) as error:
-            reason = text_of(error)
-            logger.warning("watch_failed error=%s: %s", type(error).__name__, reason)
+        except Exception as error:  # a task's own; the rows are the truth, and are tried again
+            lost = isinstance(error, DatabaseError | InterfaceError)
+            name, reason = type(error).__name__, text_of(error)
+            logger.warning("watch_failed error=%s: %s", name, reason, exc_info=not lost)
             connections.close_all()
-        except Exception:
-            logger.exception("watch_failed")
-        else:
-            return min(self._look_at, *self._due.values(), *self._scheduled.values())
-        return time.monotonic() + PATIENCE
+            return time.monotonic() + PATIENCE
+        return min(self._look_at, *self._due.values(), *self._scheduled.values())
 
     def _publish_due(self) -> None:
         """Publish what beat would, and what a change would."""

@@ -14,7 +14,7 @@ def domain_of(text: str) -> str:
     """
     address = text.strip()
     parts = urlsplit(address if "://" in address else f"https://{address}")
-    reason = _objection(parts.scheme, parts.hostname, parts.path.strip("/") or parts.query)
+    reason = _mistake(parts.scheme, parts.hostname, parts.path.strip("/") or parts.query)
     try:
         host = idna.encode(parts.hostname or "", uts46=True).decode() if not reason else ""
         port = f":{parts.port}" if parts.port else ""
@@ -26,7 +26,7 @@ def domain_of(text: str) -> str:
     return f"{parts.scheme.lower()}://{host}{port}"
 
 
-def _objection(scheme: str, host: str | None, rest: str) -> str:
+def _mistake(scheme: str, host: str | None, rest: str) -> str:
     """Return what is wrong with the parts of an address, "" where nothing is."""
     if scheme.lower() not in ("http", "https"):
         return f"{scheme} is no scheme of a shop"

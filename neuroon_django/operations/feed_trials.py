@@ -112,10 +112,10 @@ def _failing(name: str, built: Built, number: int) -> Step:
     """Return the step where products cannot be sent: how many, and why."""
     failing = len(built.reasons)
     reasons = Counter(built.reasons.values()).most_common(REASONS)
-    text = ", ".join(f"{n} × {shorten(reason)}" for reason, n in reasons)
+    named = ", ".join(f"{n} × {shorten(reason)}" for reason, n in reasons)
     result: Result = "warning" if failing < number else "failed"
-    told = f"{name}: {failing} of {count(number, 'listed product')} cannot be sent ({text})"
-    return Step("feeds", result, told, _correct(name, "products", "scan"))
+    text = f"{name}: {failing} of {count(number, 'listed product')} cannot be sent ({named})"
+    return Step("feeds", result, text, _correct(name, "products", "scan"))
 
 
 def _correct(name: str, noun: str, option: str) -> str:

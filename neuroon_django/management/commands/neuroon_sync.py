@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from neuroon_django import widget
 from neuroon_django.api import Client
 from neuroon_django.conf import ShopConfig
 from neuroon_django.delivery import Scan, preview_rows
@@ -132,9 +133,15 @@ class Command(SendingCommand):
             retry_rejected(shop)
         if options["full"]:
             forget_sent(shop)
+        self.refresh_token(shop)
         with self.client(shop, Client) as client:
             asked = {"asked": options["scan"], "forced": options["force"], "foreground": True}
             self.send(shop, client, Scan.due(shop, **asked))
+
+    def refresh_token(self, shop: ShopState) -> None:
+        """Replace the widget token if it is due, as beat does: cron may be all that runs."""
+        if shop.verified_at:
+            widget.refresh_token()
 
     def print_plan(self, shop: ShopState, options: dict[str, Any]) -> None:
         """Print each product and order that a run would send, delete or reject, and how many."""

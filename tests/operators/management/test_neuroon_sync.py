@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -235,3 +236,14 @@ def test_one_product_that_the_shop_has_no_more_is_taken_out(neuroon):
     out = neuroon_sync("--product", "A").splitlines()
     assert out[-1] == "A is deleted at Neuroon"
     assert neuroon.products == {}
+
+
+def test_it_replaces_the_widget_token_where_cron_is_all_that_runs(neuroon):
+    make_product("A")
+    neuroon_sync()
+    assert neuroon.tokens == []  # nothing was verified yet
+    call_command("neuroon_verify", stdout=io.StringIO())
+    ShopState.objects.update(token_issued_at="2020-01-01T00:00:00Z")
+    neuroon_sync()
+    neuroon_sync()
+    assert len(neuroon.tokens) == 2
