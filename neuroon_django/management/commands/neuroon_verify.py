@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -43,6 +44,15 @@ class Command(NeuroonCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print JSON.")
         self.add_no_input(parser)
+
+    def work_for_each(
+        self, shops: Sequence[ShopConfig], options: dict[str, Any]
+    ) -> dict[str, CommandError]:
+        """Verify these shops one after the other; a domain is one shop's."""
+        if options["domain"] and len(shops) > 1:
+            aliases = ", ".join(shop.alias for shop in shops)
+            self.refuse(f"A domain is one shop's: add --shop ALIAS. There are: {aliases}.")
+        return super().work_for_each(shops, options)
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Take the steps, print them, and fail where one failed."""

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
+from neuroon_django.api import Client
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, Lane, SyncedProduct
 from neuroon_django.operations import syncing
+from neuroon_django.operations.syncing import Sync
 from tests.factories import current_shop, make_order, make_product
 from tests.operators import commands
 from tests.operators.commands import neuroon_sync, summary
@@ -230,3 +232,35 @@ def test_dry_run_with_scan_tells_what_was_paid_without_a_signal(neuroon):
     Order.objects.update(status="paid")
     assert "0 to send" in neuroon_sync("--dry-run")
     assert neuroon_sync("--dry-run", "--scan").startswith(f"send Order {order.number}: ")
+
+
+def test_it_says_that_it_waits_for_another_run(neuroon):
+    make_product("A")
+    shop = current_shop()
+    lease = shop.endpoint("products").row
+    assert lease.begin_run("another", 600)
+    waits: list[str] = []
+
+    def wait(text: str) -> None:
+        waits.append(text)
+        lease.release_run("another")
+
+    with Client(**shop.config.client_options()) as client:
+        Sync(shop, client).run(lambda done: None, wait)
+    assert waits == ["waiting for another run, which is at work"]
+    assert list(neuroon.products) == ["A"]
+
+
+def test_what_it_counts_is_products_deletes_and_orders(neuroon):
+    gone = make_product("GONE")
+    neuroon_sync()
+    gone.delete()
+    make_order("1001", make_product("A"))
+    make_product("B", price=None)
+    shop = current_shop()
+    counted: list[int] = []
+    with Client(**shop.config.client_options()) as client:
+        sync = Sync(shop, client)
+        assert sync.expected() == 4
+        sync.run(counted.append)
+    assert counted[-1] == 4
