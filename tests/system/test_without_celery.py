@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60
+PATIENCE = 150
 
 SAVE = """
 import django; django.setup()
@@ -154,7 +154,7 @@ def test_law_02_a_watch_sends_changes_as_they_come_and_ends_by_a_signal(neuroon,
 
 
 def test_law_09_two_watches_and_a_killed_one_do_no_harm(neuroon, shop):
-    shop.settings(NEUROON_TASKS=None, NEUROON_TIMEOUT=5)
+    shop.settings(NEUROON_TASKS=None, NEUROON_TIMEOUT=1)
     first, second = watch(shop), watch(shop)
     for n in range(5):
         ended(shop.save(f"P-{n}"))
