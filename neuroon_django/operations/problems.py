@@ -38,9 +38,14 @@ NO_FEED = Problem(
 )
 
 
-def check_messages() -> list[checks.CheckMessage]:
-    """Return what this app's system checks say, but for what the project has silenced."""
-    return [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
+def check_messages(*, deploy: bool = False) -> list[checks.CheckMessage]:
+    """Return what this app's system checks say, but for what the project has silenced.
+
+    With `deploy` what `manage.py check --deploy` says in addition, and nothing else.
+    """
+    said = checks.run_checks(tags=["neuroon"], include_deployment_checks=deploy)
+    plain = checks.run_checks(tags=["neuroon"]) if deploy else []
+    return [message for message in said if message not in plain and not message.is_silenced()]
 
 
 def wrong_settings() -> list[Problem]:
