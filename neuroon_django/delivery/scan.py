@@ -20,12 +20,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models import Conversion, FoldLock, Lane, ShopState, SyncedProduct, unseen
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
@@ -233,6 +234,7 @@ class Scan:
         new = "" if position is None else str(position)
         if position is None:
             moved = scans.end_scan(self.shop.pk, old)
+            Conversion.objects.prune(conf.KEEP_CLICKS.total_seconds())
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.index_times import add_times
+from neuroon_django.models.monitoring import MonitoringColumns, MonitoringQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ class FoldLock(models.Model):
         return str(self.folds)
 
 
-class ShopStateQuerySet(QuerySet["ShopState"]):
+class ShopStateQuerySet(MonitoringQuerySet):
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
@@ -83,6 +86,10 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         """Make the next run scan, from the beginning, whatever was scanned before."""
         self.filter(pk=pk).update(scanned_at=None, scan_cursor=cursor, scan_retry_at=None)
 
+    def request_scans(self) -> None:
+        """Make every shop scan, whether or not its settings are there."""
+        self.update(scanned_at=None, scan_cursor="", scan_retry_at=None)
+
     def note_run(self, pk: int) -> None:
         """Note that a worker is here."""
         self.filter(pk=pk).update(run_at=DbNow())
@@ -99,7 +106,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
     def end_scan(self, pk: int, old: str) -> bool:
         """Note that the scan went through the whole catalogue."""
         mine = self.filter(pk=pk, scan_cursor=old)
-        return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
+        return bool(mine.update(scan_cursor="", scanned_at=DbNow(), scan_ended_at=DbNow()))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -107,7 +114,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(models.Model):
+class ShopState(MonitoringColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)
@@ -164,6 +171,10 @@ class ShopState(models.Model):
             row.shop = self
         return {row.group: row for row in rows}
 
+    def forget_endpoints(self) -> None:
+        """Read the endpoints anew when they are asked for."""
+        self._endpoints = None
+
     def endpoint(self, group: str) -> Endpoint:
         """Return the endpoint of a group."""
         return self.endpoints[group]
@@ -206,12 +217,18 @@ class ShopState(models.Model):
         columns = ("token", "token_method", "token_issued_at", "token_key")
         ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
 
-    def note_success(self) -> None:
-        """Remember, every few seconds at most, that Neuroon accepted something."""
+    def note_success(self, index_seconds: Sequence[float] = ()) -> None:
+        """Remember, every few seconds at most, that Neuroon accepted something.
+
+        `index_seconds` is how long each live edit took that was accepted; these are always kept.
+        """
         now = timezone.now()
-        if self.last_success_at is None or now - self.last_success_at > SUCCESS_REST:
-            self.last_success_at = now
-            ShopState.objects.set(self.pk, last_success_at=now)
+        resting = self.last_success_at is not None and now - self.last_success_at <= SUCCESS_REST
+        if resting and not index_seconds:
+            return
+        self.last_success_at = now
+        self.index_times = add_times(self.index_times, index_seconds)
+        ShopState.objects.set(self.pk, last_success_at=now, index_times=self.index_times)
 
     def pauses(self) -> list[Endpoint]:
         """Return the endpoints that are blocked for a reason."""
@@ -221,4 +238,4 @@ class ShopState(models.Model):
         """Read the row anew; where that is the whole row, its endpoints too when they are asked for."""
         super().refresh_from_db(*args, **kwargs)
         if not kwargs.get("fields"):
-            self._endpoints = None
+            self.forget_endpoints()

@@ -31,7 +31,7 @@ RUNGS = [
     {"schedules", "tasks"},
     {"operations"},
     {"middleware", "checks", "views", "testing"},
-    {"urls", "admin", "management", "templatetags"},
+    {"urls", "admin", "management", "templatetags", "contrib"},
     {"apps"},
 ]
 RUNG = {room: number for number, rooms in enumerate(RUNGS) for room in rooms}
@@ -283,7 +283,6 @@ OLD_WORDS = {
     "trouble",
     "troubles",
     "trust",
-    "verdict",
     "verdicts",
     "waiting_key",
 }
