@@ -210,16 +210,9 @@ class Settings:
     )
     ENABLED = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
     AUTO_SYNC = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
-    SCAN_EVERY = Setting[timedelta | None](
-        1,
-        clean=lambda value: None if value is None else rules.days(value),
-        rule=or_none(rules.is_age),
-        hint="1, in days, or a timedelta, of ten years at most, or None",
-        unset=("",),  # None is a value: never by age
-    )
     KEEP_CLICKS = Setting(
         90,
-        clean=rules.days,
+        clean=lambda value: value if isinstance(value, timedelta) else timedelta(days=float(value)),
         rule=rules.is_age,
         hint="90, in days, or a timedelta, of ten years at most",
     )

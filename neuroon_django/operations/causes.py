@@ -69,7 +69,7 @@ def pause_problems(pauses: Sequence[Pause], success: datetime | None = None) -> 
             since = f" since {date_and_time(success)}" if success else " yet"
             what = f"Nothing has been delivered{since}"
         else:
-            verb = "is" if len(groups) == 1 else "are"
+            verb = "is" if groups == [Group.TOKEN] else "are"
             what = f"{join(groups).capitalize()} {verb} paused"
         text = f"{what}: {_words(cause, paused[0])}; {paused[0].next_try}"
         yield problem(text, cause, "amber" if level == "amber" else "red")
@@ -164,7 +164,8 @@ def _surroundings(status: Status) -> Iterator[Problem]:
         yield problem(text, "unknown models", "amber")
     for former in former_shops():
         cure = CURES["former shop"].text.format(shop_id=former.shop_id)
-        text = f"{former.rows:,} rows of {former.shop_id} at {former.api_url}, no shop here, are kept"
+        rows, verb = count(former.rows, "row"), is_or_are(former.rows)
+        text = f"{rows} of {former.shop_id} at {former.api_url}, no shop here, {verb} kept"
         yield Problem(text, cure, level="amber")
 
 
