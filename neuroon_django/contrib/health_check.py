@@ -1,7 +1,7 @@
 """A check for django-health-check: the verdict of `neuroon_status`, without asking anybody.
 
-List it in the `checks` of a `HealthCheckView` that monitoring asks. The one that a load balancer asks is
-no place for it: a shop serves its pages whatever its search does.
+List it in the `checks` of a `HealthCheckView` that monitoring asks. The one that a load balancer
+asks is no place for it: a shop serves its pages whatever its search does.
 """
 
 from __future__ import annotations

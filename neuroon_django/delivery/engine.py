@@ -206,10 +206,8 @@ class Engine:
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
-        for line in done.rejection_lines:
-            logger.warning("%s", line)
         if done.rejections or self.shop.many_rejected:
-            tell_rejections(self.shop)
+            tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
             self.shop.note_success(done.index_seconds)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from neuroon_django.models import Delivery, Lane
-
-EXAMPLES = 3  # rejected products or orders of one reason that a log line names
 
 
 @dataclass
@@ -31,7 +28,7 @@ class RunStatistics:
     # Orders that were rejected, by how they are known, with the reason.
     rejected_orders: list[tuple[str, str]] = field(default_factory=list)
 
-    # The names of what was rejected, by its kind ("products", "conversions") and the reason.
+    # The names of what was rejected, by its kind ("products", "orders") and the reason.
     rejections: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     index_seconds: list[float] = field(default_factory=list)  # from a live edit to its acceptance
     # Of rows whose request's outcome is unknown: they are tried again when these leases end.
@@ -46,13 +43,6 @@ class RunStatistics:
     def note_rejected(self, kind: str, name: str, reason: str) -> None:
         """Count a rejection with the others that have the same reason."""
         self.rejections.setdefault((kind, reason), []).append(name)
-
-    @property
-    def rejection_lines(self) -> Iterator[str]:
-        """Yield a log line for each reason, however many products or orders it is for."""
-        for (kind, reason), names in self.rejections.items():
-            shown = ",".join(map(repr, names[:EXAMPLES])) + ("…" if len(names) > EXAMPLES else "")
-            yield f"{kind}_rejected count={len(names)} examples={shown} reason={reason}"
 
     def note_indexed(self, row: Delivery, at: datetime) -> None:
         """Note how long a live edit took from its change to its acceptance."""

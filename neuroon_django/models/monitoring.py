@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from neuroon_django.models.sql import DbNow, from_now, retry_on_deadlock
+from neuroon_django.models.verification import VerificationQuerySet
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
@@ -35,7 +36,7 @@ class MonitoringColumns(models.Model):
         abstract = True
 
 
-class MonitoringQuerySet(QuerySet["ShopState"]):
+class MonitoringQuerySet(VerificationQuerySet):
     """How they change; what returns a bool returns True to one worker of many."""
 
     @retry_on_deadlock

@@ -17,6 +17,7 @@ from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.index_times import add_times
 from neuroon_django.models.monitoring import MonitoringColumns, MonitoringQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
+from neuroon_django.models.verification import VerificationColumns
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -114,7 +115,7 @@ class ShopStateQuerySet(MonitoringQuerySet):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(MonitoringColumns):
+class ShopState(MonitoringColumns, VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)

@@ -50,7 +50,7 @@ CURES: dict[str, Cure] = {
         "Start a worker for it (celery worker -Q …), or correct NEUROON_QUEUE.", "sync"
     ),
     "no broker": Cure("Correct CELERY_BROKER_URL, or start the broker.", "sync"),
-    "no cron": Cure("Run manage.py neuroon_sync from cron, or set CELERY_BROKER_URL.", "sync"),
+    "no cron": Cure("Run manage.py neuroon_sync from cron, or neuroon_sync --watch.", "sync"),
     "queue": Cure("Start a Celery worker with beat, or run: manage.py neuroon_sync", "sync"),
     # The catalogue and the domain
     "verify": Cure("Run: manage.py neuroon_verify", "verify"),

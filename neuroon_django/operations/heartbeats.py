@@ -14,6 +14,7 @@ from neuroon_django.models import ShopState
 from neuroon_django.operations.problems import Problem, problem
 from neuroon_django.operations.wording import ago, span
 from neuroon_django.operations.worker_probe import probe_workers
+from neuroon_django.recording.publishing import task_backend
 
 WORKER_SILENCE = 300.0  # seconds without a run; beat asks for one each minute
 BEAT_SILENCE = 900.0  # seconds without a message of beat's; it sends one each minute
@@ -25,7 +26,7 @@ def absence_of_workers(shop: ShopState, max_age: float, *, asks: bool) -> Proble
 
     Where no worker is to be woken, runs come from cron, and may be `max_age` seconds apart.
     """
-    expected = conf.AUTO_SYNC and has_broker()
+    expected = conf.TASKS == "celery" and conf.AUTO_SYNC and task_backend().has_workers
     if _is_silent(shop.run_at, WORKER_SILENCE if expected else max_age):
         if not expected:
             return problem(
@@ -35,12 +36,6 @@ def absence_of_workers(shop: ShopState, max_age: float, *, asks: bool) -> Proble
     if expected and _is_silent(shop.beat_at, BEAT_SILENCE):
         return problem(_not_seen("Celery beat", shop.beat_at), "no beat")
     return None
-
-
-def has_broker() -> bool:
-    """Return whether Celery has a broker and does not run tasks in the caller's thread."""
-    config = current_app.conf
-    return bool(config.broker_url or config.broker_write_url) and not config.task_always_eager
 
 
 def _ask_why(shop: ShopState) -> Problem:

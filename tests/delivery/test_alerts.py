@@ -156,9 +156,9 @@ def test_rejections_of_a_run_are_one_line_for_each_reason(neuroon, flush, lines)
         make_product(f"P-{n:02}", price=None)
     make_product("Q", price="-1")
     flush()
-    assert lines("products_rejected") == [
-        ("WARNING", "products_rejected count=27 examples='P-00','P-01','P-02'… reason=no price"),
-        ("WARNING", "products_rejected count=1 examples='Q' reason=price: -1.00 is negative"),
+    assert lines("rejected") == [
+        ("WARNING", "rejected products=27 examples='P-00','P-01','P-02'… reason=no price"),
+        ("WARNING", "rejected products=1 examples='Q' reason=price: -1.00 is negative"),
     ]
 
 
@@ -167,9 +167,9 @@ def test_rejected_orders_are_one_line_for_each_reason(neuroon, flush_orders, lin
     for n in range(5):
         make_order(f"100{n}", product, total="-1")
     flush_orders()
-    [(level, text)] = lines("conversions_rejected")
+    [(level, text)] = lines("rejected")
     assert level == "WARNING"
-    assert text.startswith("conversions_rejected count=5 examples='1000','1001','1002'… reason=order")
+    assert text.startswith("rejected orders=5 examples='1000','1001','1002'… reason=order")
 
 
 def test_law_19_many_rejections_are_told_once_and_so_is_their_end(neuroon, flush, lines, monkeypatch):
@@ -201,5 +201,3 @@ def test_law_19_the_end_of_the_brake_is_told(neuroon, flush, lines):
     ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert lines("scan_kept", "scan_kept_ended") == [("INFO", "scan_kept_ended shop=default")]
-
-

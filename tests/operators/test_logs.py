@@ -43,7 +43,7 @@ def test_events_without_payloads_and_law_15_without_the_key(neuroon, caplog, cap
         "domain_verified",
         "token_issued",
         "route_found",
-        "products_rejected",
+        "rejected",
         "run_ended",
         "conversion_sent",
     }

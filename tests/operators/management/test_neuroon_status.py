@@ -98,7 +98,7 @@ def test_what_needs_a_person(neuroon, live, flush):
     assert first.endswith(". Correct NEUROON_API_KEY, then run: manage.py neuroon_verify")
     rejected = "2 products were rejected (no price). Fix them, then run: manage.py neuroon_sync --retry"
     assert second == rejected
-    with translation.override("es"), pytest.raises(CommandError, match="^Nothing has been delivered"):
+    with translation.override("es"), pytest.raises(CommandError, match=r"^Nothing has been delivered"):
         neuroon_status()
     resume(shop)
     out = neuroon_status("--max-rejected", "2")

@@ -150,7 +150,9 @@ def test_a_wrong_key_is_the_cause(neuroon, settings, flush):
     flush(foreground=False)
     level, text, cure, action = line()
     assert (level, action) == ("red", "verify")
-    assert text.startswith("Nothing has been delivered yet: Neuroon refused the key (401); next try in ")
+    assert text.startswith(
+        "Nothing has been delivered yet: Neuroon refused the key (401); next try in "
+    )
     assert cure == "Correct NEUROON_API_KEY, then run: manage.py neuroon_verify"
 
 
@@ -239,8 +241,13 @@ def test_a_shop_without_workers_runs_from_cron(live):
     backdate(run_at=3_000)
     assert line()[0] == "green"
     backdate(run_at=4_000)
-    cure = "Run manage.py neuroon_sync from cron, or set CELERY_BROKER_URL."
-    assert line() == ("red", "No run was seen for 67 min, and no worker is woken by a change.", cure, "sync")
+    cure = "Run manage.py neuroon_sync from cron, or neuroon_sync --watch."
+    assert line() == (
+        "red",
+        "No run was seen for 67 min, and no worker is woken by a change.",
+        cure,
+        "sync",
+    )
 
 
 def test_missing_migrations_are_the_cause():
@@ -355,17 +362,20 @@ def error(cls: type[ApiError], status: int | None, message: str, path: str = "p"
             ["Nothing has been delivered since {}: Neuroon refused the key (401); next try in 2 min"],
         ),
         (
-            {"products": (Forbidden, 403, "Not yours"), "conversions": (Forbidden, 403, "Not your order")},
+            {
+                "products": (Forbidden, 403, "Not yours"),
+                "conversions": (Forbidden, 403, "Not your order"),
+            },
             [
-                "Nothing has been delivered since {}: Neuroon refused this shop's requests (POST p: 403 "
-                "Not yours); next try in 1 min"
+                "Nothing has been delivered since {}: Neuroon refused this shop's requests (POST p: "
+                "403 Not yours); next try in 1 min"
             ],
         ),
         (
             {"products": (Unavailable, 502, "Bad"), "token": (Unavailable, 502, "Gateway")},
             [
-                "Products and token are paused: Neuroon does not answer as it should (POST p: 502 Bad); "
-                "next try in 1 min"
+                "Products and token are paused: Neuroon does not answer as it should (POST p: "
+                "502 Bad); next try in 1 min"
             ],
         ),
         (
@@ -408,15 +418,11 @@ def test_rows_of_models_without_a_feed_are_told(live):
 
 
 def test_a_shop_that_is_in_no_setting_is_told_until_it_is_forgotten(live, neuroon):
-    SyncedProduct.objects.filter(external_id="A").update(
-        shop=another_shop("shop_old", neuroon.url).pk
-    )
+    SyncedProduct.objects.filter(external_id="A").update(shop=another_shop("shop_old", neuroon.url).pk)
     [problem] = live().problems
     text = f"1 row of shop_old at {neuroon.url}, no shop here, is kept"
     assert (problem.text, problem.level) == (text, "amber")
-    assert problem.cure == (
-        "If it is gone for good, run: manage.py neuroon_status --forget shop_old"
-    )
+    assert problem.cure == ("If it is gone for good, run: manage.py neuroon_status --forget shop_old")
     assert (forget_shop("shop_old"), forget_shop(neuroon.shop_id)) == (1, 0)
     assert live().problems == []
     assert SyncedProduct.objects.count() == 1
