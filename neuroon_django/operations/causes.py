@@ -21,14 +21,14 @@ from neuroon_django.models import Group
 from neuroon_django.models.sql import DbNow
 from neuroon_django.operations.cures import CURES, pause_cause
 from neuroon_django.operations.former_shops import former_shops
-from neuroon_django.operations.heartbeats import absence_of_workers
+from neuroon_django.operations.heartbeats import absent_workers
 from neuroon_django.operations.problems import (
     NO_FEED,
+    Level,
     Problem,
-    doubtful_settings,
     obstacles,
     problem,
-    wrong_settings,
+    settings_problems,
 )
 from neuroon_django.operations.status import Pause, Status
 from neuroon_django.operations.wording import ago, count, date_and_time, is_or_are, join, span
@@ -42,19 +42,22 @@ def problems_of(
     """Return all that is wrong; with `asks` the workers are asked, which takes a second or more."""
     if not status.can_send:
         return [*_switched_off(status)]
-    pauses = list(pause_problems(status.pauses, status.shop.last_success_at))
-    unattended = [absence_of_workers(status.shop, max_age, asks=asks)]
-    causes = [*wrong_settings(), *pauses, *filter(None, unattended)]
+    shop, late = status.shop, status.queue_age.total_seconds() > max_age
+    settings = settings_problems(shop.config)
+    pauses = pause_problems(status.pauses, shop.last_success_at, late=late)
+    causes = [*settings, *pauses, *absent_workers(shop, max_age, asks=asks)]
     found = [*causes, *_catalogue(status)]
     if not any(one.level == "red" for one in causes):
-        found += [*_consequences(status, max_age)]
-    return [*found, *_rejections(status, max_rejected), *_surroundings(status), *doubtful_settings()]
+        found += [*_consequences(status, max_age, late=late)]
+    return [*found, *_rejections(status, max_rejected), *_surroundings(status)]
 
 
-def pause_problems(pauses: Sequence[Pause], success: datetime | None = None) -> Iterator[Problem]:
+def pause_problems(
+    pauses: Sequence[Pause], success: datetime | None = None, *, late: bool = False
+) -> Iterator[Problem]:
     """Yield each cause once, with the groups that it holds up, when it is tried again, and its cure.
 
-    `success` is when something was delivered last.
+    `success` is when something was delivered last. What ends by itself is red once changes are `late`.
     """
     causes: dict[tuple[str, object], list[Pause]] = {}
     for pause in pauses:
@@ -64,15 +67,19 @@ def pause_problems(pauses: Sequence[Pause], success: datetime | None = None) -> 
         causes.setdefault((cause, said), []).append(pause)
     for (cause, _), paused in causes.items():
         groups = [one.group for one in paused]
-        level = "amber" if cause == "by itself" else "red"
+        level: Level = "amber" if cause == "by itself" and not late else "red"
         if level == "red" and Group.PRODUCTS in groups:
-            since = f" since {date_and_time(success)}" if success else " yet"
-            what = f"Nothing has been delivered{since}"
+            what = _nothing_since(success)
         else:
             verb = "is" if groups == [Group.TOKEN] else "are"
             what = f"{join(groups).capitalize()} {verb} paused"
         text = f"{what}: {_words(cause, paused[0])}; {paused[0].next_try}"
-        yield problem(text, cause, "amber" if level == "amber" else "red")
+        yield problem(text, cause, level)
+
+
+def _nothing_since(success: datetime | None) -> str:
+    since = f"since {date_and_time(success)}" if success else "yet"
+    return f"Nothing has been delivered {since}"
 
 
 def _words(cause: str, pause: Pause) -> str:
@@ -106,17 +113,14 @@ def _catalogue(status: Status) -> Iterator[Problem]:
         yield problem("The shop's domain was never verified", "verify")
     at = Position.read(shop.scan_cursor) if shop.scan_cursor else Position()
     if at.failures:
-        yield problem(
-            f"The products of {at.label} cannot be read: nothing of them is sent", "unreadable feed"
-        )
+        yield problem(f"The products of {at.label} cannot be read", "unreadable feed")
     if shop.scan_warning:
         yield problem(shop.scan_warning[:1].upper() + shop.scan_warning[1:], "brake")
 
 
-def _consequences(status: Status, max_age: float) -> Iterator[Problem]:
-    """Yield what is late, where nothing explains why."""
-    shop, success, age = status.shop, status.shop.last_success_at, status.queue_age.total_seconds()
-    every = conf.SCAN_EVERY
+def _consequences(status: Status, max_age: float, *, late: bool) -> Iterator[Problem]:
+    """Yield what is overdue, where nothing explains why."""
+    shop, success, every = status.shop, status.shop.last_success_at, conf.SCAN_EVERY
     if not shop.scan_ended_at and not shop.scan_cursor:
         yield problem("The catalogue was never compared with Neuroon", "scan")
     elif not shop.scan_ended_at:
@@ -124,11 +128,10 @@ def _consequences(status: Status, max_age: float) -> Iterator[Problem]:
     elif every and ago(shop.scan_ended_at) > 2 * every.total_seconds():
         text = f"The catalogue was last compared {span(ago(shop.scan_ended_at))} ago"
         yield problem(text, "scan")
-    if age > max_age:
+    if late:
         idle = success is None or ago(success) > max_age
-        since = f" since {date_and_time(success)}" if success else " yet"
-        what = f"Nothing has been delivered{since}" if idle else "The queue is long"
-        text = f"{what}: the oldest change has waited for {span(age)}"
+        what = _nothing_since(success) if idle else "The queue is long"
+        text = f"{what}: the oldest change has waited for {span(status.queue_age.total_seconds())}"
         yield problem(text, "queue", "red" if idle else "amber")
     if shop.verified_at and not status.has_token:
         yield problem("There is no widget token: pages show no search", "verify", "amber")
@@ -138,13 +141,10 @@ def _rejections(status: Status, max_rejected: int) -> Iterator[Problem]:
     """Yield what is rejected, where it is more than may be; red where nothing was ever delivered."""
     if sum(rejected.total for rejected in status.rejections) <= max_rejected:
         return
-    action = CURES["rejected"].action
-    level = "amber" if status.shop.last_success_at else "red"
+    level: Level = "amber" if status.shop.last_success_at else "red"
     for rejected in status.rejections:
         if rejected.total:
-            yield Problem(
-                rejected.text, rejected.cure, level="red" if level == "red" else "amber", action=action
-            )
+            yield Problem(rejected.text, rejected.cure, level=level, action=CURES["rejected"].action)
 
 
 def _surroundings(status: Status) -> Iterator[Problem]:

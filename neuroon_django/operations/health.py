@@ -10,7 +10,7 @@ from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import ShopState
 from neuroon_django.operations.causes import pause_problems, problems_of
-from neuroon_django.operations.problems import Problem, wrong_settings
+from neuroon_django.operations.problems import Problem
 from neuroon_django.operations.status import Status, status_of
 from neuroon_django.operations.verdict import Verdict, judge
 
@@ -51,8 +51,10 @@ def health_of(
     """
     status = status_of(shop)
     problems = problems_of(status, max_age=max_age, max_rejected=max_rejected, asks=asks)
-    quota = fetch_quota(shop.config) if asks and not wrong_settings() else {}
-    return Health(status, judge(status, problems), quota)
+    wrong = any(one.id and one.level == "red" for one in problems)
+    return Health(
+        status, judge(status, problems), fetch_quota(shop.config) if asks and not wrong else {}
+    )
 
 
 def fetch_quota(shop: ShopConfig) -> dict[str, Any]:

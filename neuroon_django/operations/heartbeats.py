@@ -5,6 +5,7 @@ Where none was seen, the workers are asked whose fault that is, if a person wait
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from celery import current_app
@@ -18,24 +19,22 @@ from neuroon_django.recording.publishing import task_backend
 
 WORKER_SILENCE = 300.0  # seconds without a run; beat asks for one each minute
 BEAT_SILENCE = 900.0  # seconds without a message of beat's; it sends one each minute
-DEFAULT_QUEUE = "celery"
 
 
-def absence_of_workers(shop: ShopState, max_age: float, *, asks: bool) -> Problem | None:
-    """Return who was not seen for too long, None where all were; with `asks` the workers are asked.
+def absent_workers(shop: ShopState, max_age: float, *, asks: bool) -> Iterator[Problem]:
+    """Yield who was not seen for too long, in one problem; with `asks` the workers are asked.
 
     Where no worker is to be woken, runs come from cron, and may be `max_age` seconds apart.
     """
     expected = conf.TASKS == "celery" and conf.AUTO_SYNC and task_backend().has_workers
     if _is_silent(shop.run_at, WORKER_SILENCE if expected else max_age):
+        run = _not_seen("run", shop.run_at)
         if not expected:
-            return problem(
-                f"{_not_seen('run', shop.run_at)}, and no worker is woken by a change", "no cron"
-            )
-        return _ask_why(shop) if asks else problem(_not_seen("worker", shop.run_at), "no worker")
-    if expected and _is_silent(shop.beat_at, BEAT_SILENCE):
-        return problem(_not_seen("Celery beat", shop.beat_at), "no beat")
-    return None
+            yield problem(f"{run}, and no worker is woken by a change", "no cron")
+        else:
+            yield _ask_why(shop) if asks else problem(_not_seen("worker", shop.run_at), "no worker")
+    elif expected and _is_silent(shop.beat_at, BEAT_SILENCE):
+        yield problem(_not_seen("Celery beat", shop.beat_at), "no beat")
 
 
 def _ask_why(shop: ShopState) -> Problem:
@@ -44,7 +43,7 @@ def _ask_why(shop: ShopState) -> Problem:
     if step.result != "ok":
         cause = "no broker" if "broker" in step.text else "no worker"
         return problem(f"{text}: {step.text}", cause)
-    queue = conf.QUEUE or current_app.conf.task_default_queue or DEFAULT_QUEUE
+    queue = conf.QUEUE or current_app.conf.task_default_queue
     if not _has_consumer(queue):
         return problem(f"{text}: no worker takes messages from the queue {queue!r}", "no consumer")
     return problem(_not_seen("Celery beat", shop.beat_at), "no beat")

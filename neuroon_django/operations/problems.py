@@ -20,6 +20,8 @@ from neuroon_django.operations.wording import sentence
 # Warnings of the checks that are said better by what is seen: no key, no feed, eager, no broker.
 SEEN_OTHERWISE = ("neuroon.W001", "neuroon.W004", "neuroon.W007", "neuroon.W008")
 
+Level = Literal["amber", "red"]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -31,7 +33,7 @@ class Problem:
     text: str
     cure: str = ""
     id: str = ""
-    level: Literal["amber", "red"] = "red"
+    level: Level = "red"
     action: str = ""
 
     def __str__(self) -> str:
@@ -39,7 +41,7 @@ class Problem:
         return " ".join(filter(None, [sentence(self.text), self.cure, check]))
 
 
-def problem(text: str, cause: str, level: Literal["amber", "red"] = "red") -> Problem:
+def problem(text: str, cause: str, level: Level = "red") -> Problem:
     """Return a problem with the cure of its cause."""
     cure = CURES[cause]
     return Problem(text, cure.text, level=level, action=cure.action)
@@ -51,21 +53,21 @@ SWITCHED_OFF = Problem(
 NO_FEED = problem("No product feed is registered: nothing reaches Neuroon", "no feed")
 
 
-def check_messages() -> list[checks.CheckMessage]:
-    """Return what this app's system checks say, but for what the project has silenced."""
-    return [m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced()]
+def check_messages(shop: ShopConfig) -> list[checks.CheckMessage]:
+    """Return what this app's system checks say of a shop, but for what the project has silenced.
+
+    A message about one of several shops begins with its alias.
+    """
+    found = (m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced())
+    own = f'Shop "{shop.alias}": '
+    return [m for m in found if m.msg.startswith(own) or not m.msg.startswith('Shop "')]
 
 
-def wrong_settings() -> list[Problem]:
-    """Return what cannot work in the settings or in a feed."""
-    return [Problem(m.msg, m.hint or "", m.id or "") for m in check_messages() if m.is_serious()]
-
-
-def doubtful_settings() -> list[Problem]:
-    """Return what works in the settings or in a feed, but not as somebody wants it."""
-    found = (m for m in check_messages() if not m.is_serious() and m.level >= checks.WARNING)
+def settings_problems(shop: ShopConfig) -> list[Problem]:
+    """Return what is wrong in the settings or in a feed: red what cannot work, amber what may."""
+    found = [m for m in check_messages(shop) if m.level >= checks.WARNING]
     return [
-        Problem(m.msg.rstrip("."), m.hint or "", m.id or "", level="amber")
+        Problem(m.msg, m.hint or "", m.id or "", level="red" if m.is_serious() else "amber")
         for m in found
         if m.id not in SEEN_OTHERWISE
     ]
@@ -73,7 +75,7 @@ def doubtful_settings() -> list[Problem]:
 
 def obstacles(shop: ShopConfig, *, feeds: bool = True) -> Iterator[Problem]:
     """Yield why nothing can be sent for this shop; with `feeds`, one has to be registered."""
-    yield from wrong_settings()
+    yield from (one for one in settings_problems(shop) if one.level == "red")
     if not conf.ENABLED:
         yield problem("Nothing is sent: NEUROON_ENABLED is False", "switched off")
     for setting in (ShopConfig.SHOP_ID, ShopConfig.API_KEY):

@@ -39,7 +39,7 @@ class Step:
 
 def check_settings(shop: ShopConfig) -> Step:
     """Run the system checks of this app."""
-    found = check_messages()
+    found = check_messages(shop)
     shown = [message for message in found if message.is_serious()] or found
     if shown or not shop.can_send:
         text = "; ".join(f"{message.msg} ({message.id})" for message in shown)

@@ -33,7 +33,8 @@ def judge(status: Status, problems: list[Problem]) -> Verdict:
         return Verdict("green", _live(status), [])
     if ordered[0].level == "red":
         return Verdict("red", sentence(ordered[0].text), ordered)
-    return Verdict("amber", sentence(f"{_live(status).rstrip('.')}; {_need(status, ordered)}"), ordered)
+    text = f"{_live(status).rstrip('.')}; {_need(status, ordered)}"
+    return Verdict("amber", sentence(text), ordered)
 
 
 def unreadable(error: Exception) -> Verdict:

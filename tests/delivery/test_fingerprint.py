@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from neuroon_django import tasks
-from neuroon_django.delivery import pruning
 from neuroon_django.delivery.fingerprint import fingerprint_of
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
-from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
-from tests.factories import current_shop, make_order, make_product, pauses, recorded
+from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from tests.factories import current_shop, make_order, make_product, pauses
 from tests.shop.models import Product
 from tests.shop.neuroon import CatalogueFeed
 
@@ -111,32 +110,3 @@ def test_the_first_run_revives_nothing(neuroon, flush):
     ShopState.objects.update(fingerprint="")
     tasks.flush_products()
     assert statuses() == {"A": "rejected"}
-
-
-# What nobody folds does not grow for ever
-
-
-def test_changes_that_wait_for_a_key_are_bounded_and_a_scan_stands_for_the_rest(
-    neuroon, flush, settings, monkeypatch, caplog
-):
-    monkeypatch.setattr(pruning, "MOST_CHANGES", 5)
-    make_product("A")
-    flush()
-    settings.NEUROON_API_KEY = ""
-    product = Product.objects.get()
-    product.title = "Changed"
-    product.save()
-    order = make_order("1001", product)  # its clicks are in no table of the shop's
-    Change.objects.append([("old.gadget", "1")])
-    Change.objects.append([("shop.product", "9")] * 20)
-    tasks.flush_products()
-    left = dict.fromkeys(recorded())
-    assert list(left) == [
-        ("order:shop.order", str(order.pk)),
-        ("old.gadget", "1"),
-        ("shop.product", "9"),
-    ]
-    assert "changes_pruned count=" in caplog.text
-    settings.NEUROON_API_KEY = neuroon.api_key
-    tasks.flush_products()
-    assert neuroon.products["A"]["name"] == "Changed"
