@@ -50,7 +50,7 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     warnings: dict[str, str] = {}
     for label, gone in absent.items():
         before = counts.get(label, 0)
-        if not forced and _is_too_much(gone, before):
+        if not forced and is_too_much(gone, before):
             seem = f"{gone:,} of {before:,} products of {label} seem to be gone"
             warnings[label] = f"{seem}; none was taken out"
     text = "; ".join(warnings.values())
@@ -64,7 +64,8 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     return list(warnings)
 
 
-def _is_too_much(gone: int, before: int) -> bool:
+def is_too_much(gone: int, before: int) -> bool:
+    """Return whether so many of a feed's products are gone that this is not believed."""
     return gone >= before or (gone > MAX_UNQUESTIONED and 2 * gone > before)
 
 

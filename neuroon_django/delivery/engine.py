@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -37,8 +37,9 @@ class Engine:
     `foreground` tries now whatever a backoff or a block says, waits for the run at work, and sits
     waits out instead of leaving them to the next run. `until` is the monotonic second at which no new
     request begins. `resumes` is the token of the run that ran out of time and handed over to this
-    one. `has_work` looks in one statement whether anything is left to do. After the run `follow_up`
-    is the message that should go on with it, None for none.
+    one. `has_work` looks in one statement whether anything is left to do. With `keys` only rows that
+    have one of them are sent. After the run `follow_up` is the message that should go on with it,
+    None for none.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Engine:
         foreground: bool = False,
         until: float = float("inf"),
         resumes: str = "",
+        keys: Collection[str] | None = None,
         has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
         on_wait: Callable[[float, str], None] = lambda seconds, reason: None,
@@ -59,6 +61,7 @@ class Engine:
         self.foreground = foreground
         self.until = until
         self.has_work = has_work
+        self.keys = keys
         self.on_progress = on_progress
         self.statistics = RunStatistics()
         self.pacing = Pacing(shop, foreground, until, self._keep_leases, on_wait)
@@ -225,8 +228,10 @@ class Engine:
         key = (channel.group, lane)
         if time.monotonic() < self.empty_lanes.get(key, 0.0):
             return []
-        seconds = self.lease_seconds
-        rows = channel.claimable.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
+        seconds, claimable = self.lease_seconds, channel.claimable
+        if self.keys is not None:
+            claimable = claimable.filter(key__in=self.keys)
+        rows = claimable.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)

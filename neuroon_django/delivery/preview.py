@@ -74,9 +74,16 @@ def _pages(rows: Any) -> Iterator[list[Any]]:
 
 def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
     for page in _pages(rows):
-        yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], forget)
-        deletes = (row for row in page if row.lane == Lane.DELETES and row.in_neuroon)
-        yield from (Planned("delete", row.external_id) for row in deletes)
+        yield from preview_rows(shop, page, forget=forget)
+
+
+def preview_rows(
+    shop: ShopState, rows: Sequence[SyncedProduct], *, forget: bool = True
+) -> Iterator[Planned]:
+    """Yield what a run would do with these rows; with `forget` whatever Neuroon is known to hold."""
+    yield from _steps(shop, [row for row in rows if row.lane != Lane.DELETES], forget)
+    deletes = (row for row in rows if row.lane == Lane.DELETES and row.in_neuroon)
+    yield from (Planned("delete", row.external_id) for row in deletes)
 
 
 def _catalogue(shop: ShopState, source: ProductSource[Any], *, forget: bool) -> Iterator[Planned]:

@@ -46,10 +46,6 @@ CURES: dict[str, Cure] = {
     "no beat": Cure(
         "Run celery beat with CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()", "sync"
     ),
-    "no consumer": Cure(
-        "Start a worker for it (celery worker -Q …), or correct NEUROON_QUEUE.", "sync"
-    ),
-    "no broker": Cure("Correct CELERY_BROKER_URL, or start the broker.", "sync"),
     "no cron": Cure("Run manage.py neuroon_sync from cron, or neuroon_sync --watch.", "sync"),
     "queue": Cure("Start a Celery worker with beat, or run: manage.py neuroon_sync", "sync"),
     # The catalogue and the domain

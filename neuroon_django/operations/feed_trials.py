@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,15 +18,18 @@ from neuroon_django.feeds import (
     ProductSource,
     Rendered,
     Source,
+    Unlisted,
     Waiting,
     payload_context,
     registry,
 )
 from neuroon_django.operations.problems import NO_FEED
-from neuroon_django.operations.steps import Step
-from neuroon_django.operations.wording import count, join
+from neuroon_django.operations.rejections import REASONS
+from neuroon_django.operations.steps import Result, Step
+from neuroon_django.operations.wording import count, join, shorten
 
-BATCH = 10  # products built to see whether queries grow with their number
+BATCH = 10  # listed products that are built
+PAGE, MAX_WALKED = 50, 500  # products looked at to find the listed ones: at once, and at most
 GONE = "it does not exist any more"
 UNLISTED = "it is not listed"
 
@@ -76,16 +80,42 @@ def _tried(source: S, attempt: Callable[[S], Step]) -> Step:
 
 
 def _try_product_feed(source: ProductSource[Any]) -> Step:
+    """Build ten listed products: it fails where none can be, and warns where some cannot."""
     name = source.name
-    pks = source.keys_after("", BATCH)
+    pks, walked = _listed(source)
     if not pks:
-        return _warning(f"{name}: the shop has no product yet")
-    pk = str(pks[0])
-    one, several = _build(source, pks[:1]), _build(source, pks)
-    if reason := one.reasons.get(pk) or several.reasons.get(pk):
-        text = f"{name}: {source.label} {pk}: {reason}"
-        return _warning(text, _correct(name, "product", "scan"))
-    return _compared(name, one, several, pk)
+        none = f"none of the first {count(walked, 'product')} is listed"
+        return _warning(f"{name}: {none if walked else 'the shop has no product yet'}")
+    several = _build(source, pks)
+    good = [pk for pk in pks if str(pk) in several.payloads]
+    if len(good) < len(pks):
+        return _failing(name, several, len(pks))
+    return _compared(name, _build(source, good[:1]), several, str(good[0]))
+
+
+def _listed(source: ProductSource[Any]) -> tuple[list[Any], int]:
+    """Return the keys of the first listed products, and how many products that took."""
+    found: list[Any] = []
+    walked, after = 0, ""
+    while len(found) < BATCH and walked < MAX_WALKED:
+        pks = source.keys_after(after, PAGE)
+        results = source.render_many(map(str, pks))
+        found += [pk for pk in pks if not isinstance(results.get(str(pk)), Unlisted | None)]
+        walked += len(pks)
+        after = source.encode_cursor(pks[-1]) if len(pks) == PAGE else ""
+        if not after:
+            break
+    return found[:BATCH], walked
+
+
+def _failing(name: str, built: Built, number: int) -> Step:
+    """Return the step where products cannot be sent: how many, and why."""
+    failing = len(built.reasons)
+    reasons = Counter(built.reasons.values()).most_common(REASONS)
+    named = ", ".join(f"{n} × {shorten(reason)}" for reason, n in reasons)
+    result: Result = "warning" if failing < number else "failed"
+    text = f"{name}: {failing} of {count(number, 'listed product')} cannot be sent ({named})"
+    return Step("feeds", result, text, _correct(name, "products", "scan"))
 
 
 def _correct(name: str, noun: str, option: str) -> str:

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from celery import current_app
-
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.problems import Problem, problem
 from neuroon_django.operations.wording import ago, span
-from neuroon_django.operations.worker_probe import probe_workers
+from neuroon_django.operations.worker_probe import BEAT_SILENCE, probe_workers
 from neuroon_django.recording.publishing import task_backend
 
 WORKER_SILENCE = 300.0  # seconds without a run; beat asks for one each minute
-BEAT_SILENCE = 900.0  # seconds without a message of beat's; it sends one each minute
 
 
 def absent_workers(shop: ShopState, max_age: float, *, asks: bool) -> Iterator[Problem]:
@@ -39,23 +37,11 @@ def absent_workers(shop: ShopState, max_age: float, *, asks: bool) -> Iterator[P
 
 def _ask_why(shop: ShopState) -> Problem:
     """Return why no run was seen: the broker, the workers, the queue that they take from, or beat."""
-    text, step = _not_seen("run", shop.run_at), probe_workers()
-    if step.result != "ok":
-        cause = "no broker" if "broker" in step.text else "no worker"
-        return problem(f"{text}: {step.text}", cause)
-    queue = conf.QUEUE or current_app.conf.task_default_queue
-    if not _has_consumer(queue):
-        return problem(f"{text}: no worker takes messages from the queue {queue!r}", "no consumer")
-    return problem(_not_seen("Celery beat", shop.beat_at), "no beat")
-
-
-def _has_consumer(queue: str) -> bool:
-    """Return whether a worker that answers takes messages from this queue."""
-    try:
-        queues = current_app.control.inspect(timeout=1.0).active_queues() or {}
-    except Exception:  # any transport's own
-        return True
-    return any(one.get("name") == queue for own in queues.values() for one in own)
+    step = next(probe_workers(shop))
+    if step.result == "ok":
+        return problem(_not_seen("Celery beat", shop.beat_at), "no beat")
+    text = f"{_not_seen('run', shop.run_at)}: {step.text}"
+    return Problem(text, step.cure, action=CURES["no worker"].action)
 
 
 def _is_silent(moment: datetime | None, seconds: float) -> bool:

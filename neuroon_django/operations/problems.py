@@ -53,12 +53,15 @@ SWITCHED_OFF = Problem(
 NO_FEED = problem("No product feed is registered: nothing reaches Neuroon", "no feed")
 
 
-def check_messages(shop: ShopConfig) -> list[checks.CheckMessage]:
+def check_messages(shop: ShopConfig, *, deploy: bool = False) -> list[checks.CheckMessage]:
     """Return what this app's system checks say of a shop, but for what the project has silenced.
 
-    A message about one of several shops begins with its alias.
+    A message about one of several shops begins with its alias. With `deploy` what `manage.py check
+    --deploy` says in addition, and nothing else.
     """
-    found = (m for m in checks.run_checks(tags=["neuroon"]) if not m.is_silenced())
+    said = checks.run_checks(tags=["neuroon"], include_deployment_checks=deploy)
+    plain = checks.run_checks(tags=["neuroon"]) if deploy else []
+    found = [message for message in said if message not in plain and not message.is_silenced()]
     own = f'Shop "{shop.alias}": '
     return [m for m in found if m.msg.startswith(own) or not m.msg.startswith('Shop "')]
 

@@ -21,12 +21,14 @@ class Rejections:
     total: int
     reasons: list[tuple[str, int]]
     examples: list[str] = field(default_factory=list)
+    earlier: bool = False  # by another run than the one that tells
 
     @property
     def text(self) -> str:
-        """Return "3 products were rejected (2 × no price, 1 × no name)"."""
-        verb = "was" if self.total == 1 else "were"
-        return f"{count(self.total, self.noun)} {verb} rejected ({self.reason_list})"
+        """Return "3 products were rejected (2 × no price, 1 × no name)", or "rejected earlier: …"."""
+        rejected = f"{count(self.total, self.noun)} {'was' if self.total == 1 else 'were'} rejected"
+        reasons = f"earlier: {self.reason_list}" if self.earlier else f"({self.reason_list})"
+        return f"{rejected} {reasons}"
 
     @property
     def cure(self) -> str:
@@ -39,7 +41,7 @@ class Rejections:
         if not self.total:
             return []
         more = self.total - len(self.examples)
-        rest = [f"… and {more:,} more"] if more else []
+        rest = [f"… and {more:,} more"] if more and not self.earlier else []
         return [f"{sentence(self.text)} {self.cure}", *self.examples, *rest]
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -35,11 +35,6 @@ def shorten(text: str) -> str:
     """Return the text on one line, cut to 80 characters."""
     line = " ".join(text.split())
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
-
-
-def duration(span: timedelta) -> str:
-    """Return "2:00:00" for two hours."""
-    return str(timedelta(seconds=round(span.total_seconds())))
 
 
 def span(seconds: float) -> str:

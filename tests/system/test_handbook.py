@@ -29,6 +29,9 @@ COMMANDS = sorted(name for name, app in get_commands().items() if app == "neuroo
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 ENTRIES = {*PRODUCT_ENTRIES, *ORDER_ENTRIES, *Feed.__annotations__}
 
+# Of the example project, and of django-tasks-db.
+OTHER_COMMANDS = ("demo", "load_catalogue", "db_worker", "prune_db_task_results")
+
 
 def options_of(command: str) -> set[str]:
     """Return a command's own options, without those that every command has."""
@@ -191,7 +194,13 @@ def test_a_page_names_only_commands_and_options_that_exist(page):
             options = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest))
             assert options <= options_of(command) | {"--settings"}, code
         for command in re.findall(r"manage\.py (\w+)", code):
-            assert command in {*get_commands(), "demo", "load_catalogue"}, code
+            assert command in {
+                *get_commands(),
+                "demo",
+                "load_catalogue",
+                "db_worker",
+                "prune_db_task_results",
+            }, code
         for module in re.findall(r"python3? -m ([\w.]+)", code):
             assert find_spec(module), code
 

@@ -9,7 +9,9 @@ from django.core.management.base import CommandError, CommandParser
 from neuroon_django.api import Client
 from neuroon_django.api.text import text_of
 from neuroon_django.conf import ShopConfig
-from neuroon_django.delivery.reconcile import Comparison, Reconciliation
+from neuroon_django.delivery.differences import Comparison
+from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.exceptions import ApiError
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.management.sending import SendingCommand
@@ -20,6 +22,17 @@ SHOWN = 20  # examples of each kind; all of them with -v 2
 
 class Command(SendingCommand):
     """Prints what differs; with `--fix` it sends and deletes it."""
+
+    examples = (
+        ("", "compare, change nothing"),
+        ("-v 2", "name every difference"),
+        ("--fix", "send and delete what differs"),
+    )
+    exits = (
+        "both sides agree, or were made to",
+        "they differ, or something is left",
+        "it could not run: Neuroon's list could not be read to its end",
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
@@ -39,7 +52,7 @@ class Command(SendingCommand):
         """Compare, print, and with `--fix` repair."""
         self.require(config)
         shop = ShopState.objects.for_config(config)
-        with self.client(shop) as client:
+        with self.client(shop, Client) as client:
             reconciliation = self.compare(shop, client)
             comparison = reconciliation.found
             self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)
@@ -50,7 +63,7 @@ class Command(SendingCommand):
                 raise CommandError(message, returncode=FAILED)
             guarded = comparison.to_delete and not options["force"]
             refusal = reconciliation.delete_refusal() if guarded else ""
-            reconciliation.repair(delete=not refusal)
+            reconciliation.repair(delete=not refusal, forced=options["force"])
             self.send(shop, client)
         if undeletable := comparison.undeletable:
             names = text_of(", ".join(repr(name[:50]) for name in undeletable[:SHOWN]))
@@ -69,13 +82,17 @@ class Command(SendingCommand):
                 progress.show(seen)
 
             reconciliation = Reconciliation(shop, client, show)
-            reconciliation.compare()
+            try:
+                reconciliation.compare()
+            except ApiError as error:
+                self.refuse(f"Nothing was compared, as Neuroon's list could not be read: {error}")
         return reconciliation
 
     def print_comparison(self, comparison: Comparison, shown: int | None) -> None:
         """Print the counts, and so many differences of each kind."""
         kinds = [
             ("Only at Neuroon", list(comparison.only_remote)),
+            ("Gone from the shop", list(comparison.gone.values())),
             ("Without a feed", list(comparison.without_feed.values())),
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),

@@ -30,6 +30,13 @@ class Command(NeuroonCommand):
 
     keys_documents = True
 
+    examples = (
+        ("", "how things stand"),
+        ("--json", "for a program"),
+        ("--max-age 7200", "a change may wait for two hours"),
+    )
+    exits = ("nothing needs a person", "something does", "it could not run")
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         super().add_arguments(parser)

@@ -1,16 +1,14 @@
-"""Runs and beat leave heartbeats; whoever is missing is found by asking."""
+"""Beat leaves a heartbeat in the shop's row."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
-from celery import current_app
 from django.utils import timezone
 
 from neuroon_django import tasks
 from neuroon_django.models import ShopState
-from neuroon_django.operations import heartbeats
 from neuroon_django.schedules import beat_schedule
 from tests.factories import current_shop
 
@@ -39,29 +37,3 @@ def test_a_heartbeat_is_written_once_a_minute(neuroon):
         ShopState.objects.update(beat_at=moment)
         ShopState.objects.note_beat()
         assert (ShopState.objects.get().beat_at == moment) is is_kept
-
-
-class Inspect:
-    """What two workers answer when they are asked for their queues."""
-
-    def __init__(self, queues: object) -> None:
-        self.queues = queues
-
-    def active_queues(self) -> object:
-        if isinstance(self.queues, Exception):
-            raise self.queues
-        return self.queues
-
-
-@pytest.mark.parametrize(
-    ("queues", "expected"),
-    [
-        ({"one": [{"name": "celery"}], "two": [{"name": "neuroon"}]}, True),
-        ({"one": [{"name": "celery"}]}, False),
-        (None, False),
-        (OSError("gone"), True),  # what cannot be asked is nobody's fault
-    ],
-)
-def test_a_queue_has_a_consumer(monkeypatch, queues, expected):
-    monkeypatch.setattr(current_app.control, "inspect", lambda **options: Inspect(queues))
-    assert heartbeats._has_consumer("neuroon") is expected

@@ -202,39 +202,28 @@ def test_a_missing_beat_is_the_cause(live, broker):
 
 
 @pytest.mark.parametrize(
-    ("step", "queues", "expected"),
+    ("step", "expected"),
     [
         (
-            Step("celery", "warning", "no worker answers"),
-            ["celery"],
-            ("No run was seen for 20 min: no worker answers.", START),
+            Step("celery", "warning", "no worker answers", "Start one."),
+            ("No run was seen for 20 min: no worker answers.", "Start one."),
         ),
         (
-            Step("celery", "warning", "the broker does not answer: OperationalError"),
-            ["celery"],
-            (
-                "No run was seen for 20 min: the broker does not answer: OperationalError.",
-                "Correct CELERY_BROKER_URL, or start the broker.",
-            ),
+            Step("celery", "warning", "the broker does not answer: refused", "Correct it."),
+            ("No run was seen for 20 min: the broker does not answer: refused.", "Correct it."),
         ),
         (
-            Step("celery", "ok", "one@host answered"),
-            ["other"],
-            (
-                "No run was seen for 20 min: no worker takes messages from the queue 'celery'.",
-                "Start a worker for it (celery worker -Q …), or correct NEUROON_QUEUE.",
-            ),
+            Step("celery", "warning", 'no worker consumes the queue "neuroon"', "Start one -Q."),
+            ('No run was seen for 20 min: no worker consumes the queue "neuroon".', "Start one -Q."),
         ),
-        (Step("celery", "ok", "one@host answered"), ["celery"], (f"{BEAT}.", RUN_BEAT)),
+        (Step("celery", "ok", "one@host answered"), (f"{BEAT}.", RUN_BEAT)),
     ],
     ids=["worker", "broker", "queue", "beat"],
 )
-def test_who_is_asked_tells_whose_fault_it_is(live, broker, monkeypatch, step, queues, expected):
-    monkeypatch.setattr(heartbeats, "probe_workers", lambda: step)
-    monkeypatch.setattr(heartbeats, "_has_consumer", lambda queue: queue in queues)
+def test_who_is_asked_tells_whose_fault_it_is(live, broker, monkeypatch, step, expected):
+    monkeypatch.setattr(heartbeats, "probe_workers", lambda shop: iter([step]))
     backdate(run_at=1_200, beat_at=1_200)
-    level, text, cure, action = line(asks=True)
-    assert (level, text, cure, action) == ("red", *expected, "sync")
+    assert line(asks=True) == ("red", *expected, "sync")
 
 
 def test_a_shop_without_workers_runs_from_cron(live):
