@@ -33,9 +33,10 @@ class Command(NeuroonCommand):
     examples = (
         ("", "how things stand"),
         ("--json", "for a program"),
+        ("--prometheus", "for the textfile collector of node_exporter"),
         ("--max-age 7200", "a change may wait for two hours"),
     )
-    exits = ("nothing needs a person", "something does", "it could not run")
+    exits = ("nothing needs a person", "something does", "the tables cannot be read")
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
