@@ -213,6 +213,7 @@ class Engine:
             tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
             self.shop.note_success(done.index_seconds)
+        done.forget_told()
 
     # What channels call
 

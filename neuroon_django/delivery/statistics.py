@@ -49,6 +49,11 @@ class RunStatistics:
         if row.lane == Lane.LIVE and row.waiting_since is not None:
             self.index_seconds.append(max(0.0, (at - row.waiting_since).total_seconds()))
 
+    def forget_told(self) -> None:
+        """Forget what was logged and kept when the run had drained what was due: it may go on."""
+        self.rejections.clear()
+        self.index_seconds.clear()
+
     @property
     def stopped(self) -> str:
         """Why requests stopped, each reason once; "" where none did."""
