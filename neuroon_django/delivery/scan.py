@@ -25,7 +25,7 @@ from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models import FoldLock, Lane, Run, ShopState, SyncedProduct, unseen
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
@@ -233,6 +233,7 @@ class Scan:
         new = "" if position is None else str(position)
         if position is None:
             moved = scans.end_scan(self.shop.pk, old)
+            Run.objects.prune(self.shop)
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

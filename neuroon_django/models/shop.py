@@ -124,6 +124,9 @@ class ShopState(models.Model):
     route = models.CharField(max_length=10, default="", blank=True)
     body = models.CharField(max_length=10, default="", blank=True)
     refused_ways = models.JSONField(default=list, blank=True)
+    # How many products the shop and Neuroon had and the plan allows, as far as each could be asked.
+    totals = models.JSONField(default=dict, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
@@ -205,6 +208,12 @@ class ShopState(models.Model):
         self.token_key = self.config.key_fingerprint
         columns = ("token", "token_method", "token_issued_at", "token_key")
         ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
+
+    def note_totals(self, **totals: int | None) -> None:
+        """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown."""
+        self.totals = {name: n for name, n in totals.items() if n is not None}
+        self.compared_at = timezone.now()
+        ShopState.objects.set(self.pk, totals=self.totals, compared_at=self.compared_at)
 
     def note_success(self) -> None:
         """Remember, every few seconds at most, that Neuroon accepted something."""

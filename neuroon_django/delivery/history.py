@@ -1,0 +1,34 @@
+"""The history of runs: what a run of the engine did, written down by one statement at its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from neuroon_django.models import Run
+
+if TYPE_CHECKING:
+    from neuroon_django.delivery.engine import Engine
+
+COUNTS = ("requests", "synced", "unchanged", "rejected", "deleted", "reported", "scanned")
+
+
+def record_run(run: Engine, began_at: datetime) -> None:
+    """Write down a run that did something; one that found nothing to do leaves no row."""
+    done = run.statistics
+    counts = {name: getattr(done, name) for name in COUNTS}
+    counts["rejected"] += len(done.rejected_orders)
+    if not any(counts.values()):
+        return
+    handed_over = run.follow_up is not None and bool(run.follow_up.resumes)
+    Run.objects.record(
+        run.shop,
+        run.lease.endpoint.group,
+        token=run.lease.token,
+        resumes=run.lease.resumes,
+        began_at=began_at,
+        counts=counts,
+        longest_wait=done.longest_wait,
+        reason="; ".join(filter(None, [done.stopped, *dict.fromkeys(done.errors)])),
+        handed_over=handed_over,
+    )
