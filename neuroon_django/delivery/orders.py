@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from neuroon_django import signals
-from neuroon_django.api import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
 from neuroon_django.delivery.blame import Blame, full_reason
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
@@ -115,7 +115,7 @@ class OrderChannel(Channel[Conversion]):
         self.shop.endpoint(self.group).succeeded()
         self.blame.confirm_configuration()
         outcomes = ConversionOutcomes()
-        outcomes.sent(report.row)
+        outcomes.sent(report.row, messages.decode_report(report.body))
         self.table.settle(outcomes)
         self.statistics.reported += 1
         logger.info("conversion_sent order_id=%r", report.row.order_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from django.utils import timezone
 
 from neuroon_django.models import Delivery, Lane
 
@@ -22,6 +25,7 @@ class RunStatistics:
     deleted: int = 0
     reported: int = 0
     scanned: int = 0
+    longest_wait: float = 0.0  # seconds that the oldest of what was sent had been waiting
     stops: dict[str, str] = field(default_factory=dict)  # why a group's requests stopped
     errors: list[str] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)  # what Neuroon remarked, and how often
@@ -33,6 +37,13 @@ class RunStatistics:
     index_seconds: list[float] = field(default_factory=list)  # from a live edit to its acceptance
     # Of rows whose request's outcome is unknown: they are tried again when these leases end.
     unknown_leases: set[str] = field(default_factory=set)
+
+    def note_sent(self, rows: Iterable[Delivery]) -> None:
+        """Note how long the oldest of these rows, which were accepted, had been waiting."""
+        oldest = min((row.waiting_since for row in rows if row.waiting_since), default=None)
+        if oldest is not None:
+            waited = (timezone.now() - oldest).total_seconds()
+            self.longest_wait = max(self.longest_wait, waited)
 
     @property
     def line(self) -> str:

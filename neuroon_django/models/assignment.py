@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
+from django.utils import timezone
 
 from neuroon_django.models.delivery import DeliveryQuerySet, Lane, changed_once_more
 from neuroon_django.models.sql import CaseByPk, DbNow, RawIn, bulk_insert, from_now, value_per_row
@@ -232,5 +233,6 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             object_pk=me[1],
             status=self.model.Status.REJECTED,
             id_conflict=True,
+            failed_at=timezone.now(),
             last_error=f"{external_id!r} is the external id of {owner[0]} {owner[1]} already",
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django import clicks
+from neuroon_django.api.messages import ConversionReport
 from neuroon_django.models.assignment import Name, placeholder_key
 from neuroon_django.models.delivery import (
     Delivery,
@@ -24,6 +26,9 @@ from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, re
 if TYPE_CHECKING:
     from neuroon_django.models.change import Change
     from neuroon_django.models.shop import ShopState
+
+
+MOST_VALUE = 10**16
 
 
 class ConversionStatus(models.TextChoices):
@@ -50,30 +55,36 @@ class ConversionOutcomes(Outcomes["Conversion"]):
 
     def rejected(self, row: Conversion, reason: str) -> None:
         """The order cannot be reported, or was refused."""
-        self._add(row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id)
+        self._failed(row, reason, status=ConversionStatus.REJECTED, order_id=row.order_id)
 
     def refused(self, row: Conversion, reason: str) -> None:
         """It was refused, nobody knows for whose fault: it is tried again behind all others."""
-        self._add(
+        self._failed(
             row,
+            reason,
             retry=True,
             status=ConversionStatus.PENDING,
             lane=Lane.REFUSED,
-            last_error=reason,
             order_id=row.order_id,
         )
 
     def retry(self, row: Conversion, reason: str = "") -> None:
         """The order is tried again after the delay; without a reason it keeps its last one."""
         if reason:
-            self._add(row, retry=True, status=ConversionStatus.PENDING, last_error=reason)
+            self._failed(row, reason, retry=True, status=ConversionStatus.PENDING)
         else:
             self._add(row, retry=True)
 
-    def sent(self, row: Conversion) -> None:
-        """Neuroon has the report: the row is closed for good and its clicks are forgotten."""
+    def sent(self, row: Conversion, report: ConversionReport) -> None:
+        """Neuroon has the report: the row is closed for good and its clicks are forgotten.
+
+        What the order was worth is kept, and how much of it a search led to.
+        """
         row.status, row.sent_at, row.clicks = ConversionStatus.SENT, timezone.now(), ""
-        sent: dict[str, Any] = {"status": row.status, "sent_at": row.sent_at, "clicks": ""}
+        row.value, row.currency = _storable(report.order_value), report.currency
+        row.attributed_value = _storable(sum(line.line_total for line in report.conversions))
+        kept = ("status", "sent_at", "clicks", "value", "currency", "attributed_value")
+        sent: dict[str, Any] = {name: getattr(row, name) for name in kept}
         self._add(row, final=True, last_error="", clicked_at=None, **sent)
 
 
@@ -124,11 +135,14 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         unpaid = waiting.exclude(clicks="").order_by()
         return unpaid.update(**changed_once_more(), lane=Lane.BACKFILL)
 
+    def requeueable(self) -> Self:
+        """Rows of orders that were not reported."""
+        return self.exclude(status=ConversionStatus.SENT).order_by()
+
     @retry_on_deadlock
     def requeue(self) -> int:
         """Make these orders due, all but those that were reported."""
-        open_rows = self.exclude(status=ConversionStatus.SENT).order_by()
-        return open_rows.update(**changed_once_more(), lane=Lane.LIVE)
+        return self.requeueable().update(**changed_once_more(), lane=Lane.LIVE)
 
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected order due, whatever was refused."""
@@ -152,6 +166,11 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         return old.update(clicks="", clicked_at=None)
 
 
+def _storable(amount: Decimal | int) -> Decimal | None:
+    """Return an amount, None for one that no shop can mean and the column cannot hold."""
+    return Decimal(amount) if amount < MOST_VALUE else None
+
+
 def _clicked_at(changes: Sequence[Change]) -> datetime | None:
     """Return when the latest of these clicks were recorded; None where there are none."""
     return max((change.created_at for change in changes if change.clicks), default=None)
@@ -171,7 +190,13 @@ class Conversion(Delivery):
     )
     clicks = models.TextField(_("clicks"), default="", blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
-    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True, db_index=True)
+    # Of the order when it was reported, and of those of its lines that a search led to.
+    value = models.DecimalField(_("value"), max_digits=18, decimal_places=2, null=True)
+    attributed_value = models.DecimalField(
+        _("attributed value"), max_digits=18, decimal_places=2, null=True
+    )
+    currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
 
     objects = PrimaryManager.from_queryset(ConversionQuerySet)()
 

@@ -232,6 +232,7 @@ class Delivery(models.Model):
     claimed_revision = models.PositiveBigIntegerField(default=0)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    failed_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     last_error = models.TextField(_("last error"), default="", blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 

@@ -132,6 +132,9 @@ class ShopState(MonitoringColumns, VerificationColumns):
     route = models.CharField(max_length=10, default="", blank=True)
     body = models.CharField(max_length=10, default="", blank=True)
     refused_ways = models.JSONField(default=list, blank=True)
+    # How many products the shop and Neuroon had and the plan allows, as far as each could be asked.
+    totals = models.JSONField(default=dict, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
@@ -217,6 +220,11 @@ class ShopState(MonitoringColumns, VerificationColumns):
         self.token_key = self.config.key_fingerprint
         columns = ("token", "token_method", "token_issued_at", "token_key")
         ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
+
+    def note_totals(self, **totals: int | None) -> None:
+        """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown."""
+        known = {name: n for name, n in totals.items() if n is not None}
+        ShopState.objects.set(self.pk, totals=known, compared_at=timezone.now())
 
     def note_success(self, index_seconds: Sequence[float] = ()) -> None:
         """Remember, every few seconds at most, that Neuroon accepted something.
