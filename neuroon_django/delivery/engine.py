@@ -215,8 +215,7 @@ class Engine:
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
-        if done.rejections or self.shop.many_rejected:
-            tell_rejections(self.shop, done.rejections)
+        tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
             self.shop.note_success(done.index_seconds)
         done.forget_told()

@@ -23,6 +23,8 @@ def tell_rejections(shop: ShopState, rejections: Mapping[tuple[str, str], Sequen
         shown = ",".join(map(repr, names[:EXAMPLES])) + ("…" if len(names) > EXAMPLES else "")
         count = len(names)
         logger.warning("rejected %s=%d examples=%s reason=%s", kind, count, shown, reason)
+    if not rejections and not shop.many_rejected:
+        return
     products = SyncedProduct.objects.of(shop).filter(status=SyncedProduct.Status.REJECTED).count()
     orders = Conversion.objects.of(shop).filter(status=Conversion.Status.REJECTED).count()
     many = products + orders > MANY_REJECTED

@@ -9,12 +9,10 @@ from neuroon_django.api import Client
 from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import ShopState
-from neuroon_django.operations.causes import pause_problems, problems_of
+from neuroon_django.operations.causes import problems_of
 from neuroon_django.operations.problems import Problem
 from neuroon_django.operations.status import Status, status_of
 from neuroon_django.operations.verdict import Verdict, judge
-
-__all__ = ["MAX_AGE", "Health", "health_of", "pause_problems"]
 
 MAX_AGE = 3600.0  # seconds a change may wait
 QUOTA_TIMEOUT = 5  # seconds

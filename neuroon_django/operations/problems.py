@@ -47,9 +47,6 @@ def problem(text: str, cause: str, level: Level = "red") -> Problem:
     return Problem(text, cure.text, level=level, action=cure.action)
 
 
-SWITCHED_OFF = Problem(
-    "Nothing is sent: NEUROON_ENABLED is False, or NEUROON_SHOP_ID or NEUROON_API_KEY is not set"
-)
 NO_FEED = problem("No product feed is registered: nothing reaches Neuroon", "no feed")
 
 
