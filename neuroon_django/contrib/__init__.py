@@ -1,1 +1,1 @@
-"""Feeds for the hosts that many shops are built on; a shop imports the module of its host."""
+"""What goes with other packages and hosts: nothing is imported but by who asks for it by name."""

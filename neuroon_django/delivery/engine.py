@@ -14,13 +14,17 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from django.utils import timezone
+
 from neuroon_django.api import Client
 from neuroon_django.api.transport import TooLate, clock
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
+from neuroon_django.delivery.history import record_run
 from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
+from neuroon_django.delivery.rejection_alert import tell_rejections
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError, ConfigurationError
 from neuroon_django.models import Group, Lane, ShopState
@@ -80,6 +84,7 @@ class Engine:
             raise ConfigurationError(reason)
         if not self.lease.begin(wait_until=self.until if self.foreground else 0.0):
             return self.statistics
+        began_at = timezone.now()
         try:
             for channel in self.channels:
                 self.shop.endpoint(channel.group).trust_what_was_read()
@@ -89,6 +94,7 @@ class Engine:
             self.follow_up = None if self.foreground else follow_up_of(self)
         finally:
             self.lease.release()
+            record_run(self, began_at)
         return self.statistics
 
     @property
@@ -202,6 +208,7 @@ class Engine:
                 if not handle(request, error):
                     self.errors.put_off(request, error)
             else:
+                self.statistics.note_sent(request.rows)
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
 
@@ -211,8 +218,10 @@ class Engine:
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
+        tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
-            self.shop.note_success()
+            self.shop.note_success(done.index_seconds)
+        done.forget_told()
 
     # What channels call
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from neuroon_django import signals
-from neuroon_django.api import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
 from neuroon_django.delivery.blame import Blame, full_reason
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
@@ -123,7 +123,7 @@ class OrderChannel(Channel[Conversion]):
         self.shop.endpoint(self.group).succeeded()
         self.blame.confirm_configuration()
         outcomes = ConversionOutcomes()
-        outcomes.sent(report.row, report.note)
+        outcomes.sent(report.row, messages.decode_report(report.body), report.note)
         self.table.settle(outcomes)
         self.statistics.reported += 1
         logger.info("conversion_sent order_id=%r", report.row.order_id)
@@ -152,7 +152,7 @@ class OrderChannel(Channel[Conversion]):
 
     def _tell_rejected(self, row: Conversion, reason: str) -> None:
         self.statistics.rejected_orders.append((row.order_id or row.object_pk, reason))
-        logger.warning("conversion_rejected order_id=%r reason=%s", row.order_id, reason)
+        self.statistics.note_rejected("orders", row.order_id, reason)
 
 
 def report_rows(shop: ShopState, rows: Sequence[Conversion]) -> dict[int, ReportResult]:

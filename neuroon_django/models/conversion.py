@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django import clicks
+from neuroon_django.api.messages import ConversionReport
 from neuroon_django.clicks import Clicked
 from neuroon_django.models.assignment import Name, placeholder_key
 from neuroon_django.models.delivery import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 # The columns that hold what a shopper clicked, as they are once it is forgotten.
 FORGOTTEN: dict[str, Any] = {"clicks": "", "clicked_owners": "", "clicked_at": None}
+MOST_VALUE = 10**16
 
 
 class ConversionStatus(models.TextChoices):
@@ -56,31 +59,37 @@ class ConversionOutcomes(Outcomes["Conversion"]):
 
     def rejected(self, row: Conversion, reason: str) -> None:
         """The order cannot be reported, or was refused."""
-        self._add(row, status=ConversionStatus.REJECTED, last_error=reason, order_id=row.order_id)
+        self._failed(row, reason, status=ConversionStatus.REJECTED, order_id=row.order_id)
 
     def refused(self, row: Conversion, reason: str) -> None:
         """It was refused, nobody knows for whose fault: it is tried again behind all others."""
-        self._add(
+        self._failed(
             row,
+            reason,
             retry=True,
             status=ConversionStatus.PENDING,
             lane=Lane.REFUSED,
-            last_error=reason,
             order_id=row.order_id,
         )
 
     def retry(self, row: Conversion, reason: str = "") -> None:
         """The order is tried again after the delay; without a reason it keeps its last one."""
         if reason:
-            self._add(row, retry=True, status=ConversionStatus.PENDING, last_error=reason)
+            self._failed(row, reason, retry=True, status=ConversionStatus.PENDING)
         else:
             self._add(row, retry=True)
 
-    def sent(self, row: Conversion, note: str = "") -> None:
-        """Neuroon has the report: the row is closed for good and its clicks are forgotten."""
+    def sent(self, row: Conversion, report: ConversionReport, note: str = "") -> None:
+        """Neuroon has the report: the row is closed for good and its clicks are forgotten.
+
+        What the order was worth is kept, and how much of it a search led to.
+        """
         row.status, row.sent_at, row.clicks = ConversionStatus.SENT, timezone.now(), ""
-        sent: dict[str, Any] = {"status": row.status, "sent_at": row.sent_at, **FORGOTTEN}
-        self._add(row, final=True, last_error=note, **sent)
+        row.value, row.currency = _storable(report.order_value), report.currency
+        row.attributed_value = _storable(sum(line.line_total for line in report.conversions))
+        kept = ("status", "sent_at", "value", "currency", "attributed_value")
+        sent: dict[str, Any] = {name: getattr(row, name) for name in kept}
+        self._add(row, final=True, last_error=note, **sent, **FORGOTTEN)
 
 
 class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
@@ -127,15 +136,25 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         unpaid = waiting.exclude(clicks="").order_by()
         return unpaid.update(**changed_once_more(), lane=Lane.BACKFILL)
 
+    def requeueable(self) -> Self:
+        """Rows of orders that were not reported."""
+        return self.exclude(status=ConversionStatus.SENT).order_by()
+
     @retry_on_deadlock
     def requeue(self) -> int:
         """Make these orders due, all but those that were reported."""
-        open_rows = self.exclude(status=ConversionStatus.SENT).order_by()
-        return open_rows.update(**changed_once_more(), lane=Lane.LIVE)
+        return self.requeueable().update(**changed_once_more(), lane=Lane.LIVE)
 
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected order due, whatever was refused."""
         return self.of(shop).filter(status=ConversionStatus.REJECTED).requeue()
+
+    @retry_on_deadlock
+    def prune(self, older_than: float) -> None:
+        """Delete rows of that many seconds ago in which nothing is kept and nothing was clicked."""
+        settled = [ConversionStatus.WAITING, ConversionStatus.NOT_ATTRIBUTED]
+        old = self.filter(status__in=settled, created_at__lt=from_now(-older_than))
+        old.filter(clicks="", due_at=None).order_by()._raw_delete(self.db)
 
     def _touch(self, rows: Sequence[Conversion]) -> None:
         """Make known rows due, with their clicks as they are now."""
@@ -150,6 +169,11 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         """Forget clicks made that many seconds ago, at any shop id, unless their order is due."""
         old = self.filter(clicked_at__lt=from_now(-older_than), due_at=None).exclude(clicks="")
         return old.update(**FORGOTTEN)
+
+
+def _storable(amount: Decimal | int) -> Decimal | None:
+    """Return an amount, None for one that no shop can mean and the column cannot hold."""
+    return Decimal(amount) if amount < MOST_VALUE else None
 
 
 def _clicked_at(changes: Sequence[Change]) -> datetime | None:
@@ -173,7 +197,13 @@ class Conversion(Delivery):
     # Which products had the clicked ids then, as `Clicked` writes it.
     clicked_owners = models.TextField(default="", blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)
-    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True, db_index=True)
+    # Of the order when it was reported, and of those of its lines that a search led to.
+    value = models.DecimalField(_("value"), max_digits=18, decimal_places=2, null=True)
+    attributed_value = models.DecimalField(
+        _("attributed value"), max_digits=18, decimal_places=2, null=True
+    )
+    currency = models.CharField(_("currency"), max_length=3, default="", blank=True)
 
     objects = PrimaryManager.from_queryset(ConversionQuerySet)()
 

@@ -25,11 +25,11 @@ from neuroon_django.delivery.preview import Planned
 from neuroon_django.exceptions import NoProductList
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Conversion, Group, Lane, ShopState, SyncedProduct
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.rejections import Rejections, rejections_of
 from neuroon_django.operations.status import pauses_of
 from neuroon_django.operations.wording import clock_time, count, is_or_are, join
 
-FORCE_SCAN = "If they are gone indeed, run: manage.py neuroon_sync --scan --force"
 SHOWN = 5  # rejected products and orders that are named
 
 
@@ -81,7 +81,7 @@ class Sync:
         cures = [pause.cure for pause in pauses_of(self.shop) if pause.reason in reasons]
         rejected = [line for kind in self._rejections() for line in kind.lines]
         if self.shop.scan_warning:
-            reasons += [f"{self.shop.scan_warning}.", FORCE_SCAN]
+            reasons += [f"{self.shop.scan_warning}.", CURES["brake"].text]
         return [*dict.fromkeys(filter(None, [*reasons, *cures])), *self._queued(), *rejected]
 
     def _queued(self) -> Iterator[str]:

@@ -109,7 +109,7 @@ class Verification:
 
     def _steps(self) -> Iterator[Step]:
         yield check_settings(self.config)
-        yield from () if settings.DEBUG else check_deployment()
+        yield from () if settings.DEBUG else check_deployment(self.config)
         yield from try_feeds(self.config)
         yield check_tables()
         self.shop = ShopState.objects.for_config(self.config)

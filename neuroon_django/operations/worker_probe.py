@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 
 from celery import current_app
-from django.utils import timezone
 
 from neuroon_django.api import messages
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.steps import Step
-from neuroon_django.operations.wording import duration, join
+from neuroon_django.operations.wording import ago, join, span
 from neuroon_django.recording.publishing import task_backend
 from neuroon_django.recording.wakeup import PRODUCTS
 
 WORKER_ANSWERS = 3  # seconds
-BEAT_SEEN = timedelta(minutes=5)  # since the last run, while beat asks for one each minute
+BEAT_SILENCE = 900.0  # seconds without a message of beat's
 NO_BROKER = "no Celery broker is configured, or tasks are eager"
 NO_MESSAGE = "the default backend of TASKS keeps no message"
 OTHERWISE = "Until then, run manage.py neuroon_sync from cron, or with --watch."
@@ -73,12 +72,10 @@ def _queue() -> str:
 
 
 def _probe_beat(shop: ShopState) -> Iterator[Step]:
-    """Warn where no run was seen for minutes: beat, or cron, asks for one each minute."""
-    if shop.run_at is None or timezone.now() - shop.run_at > BEAT_SEEN:
-        seen = f"{duration(timezone.now() - shop.run_at)} ago" if shop.run_at else "never"
-        text = f"beat does not run: the last run was {seen}"
-        cure = "Start it with a worker (worker --beat), or alone: celery -A <project> beat."
-        yield Step("celery", "warning", text, cure)
+    """Warn where no message of beat's was seen for a while: it sends one each minute."""
+    if shop.beat_at is None or ago(shop.beat_at) > BEAT_SILENCE:
+        seen = f"not seen for {span(ago(shop.beat_at))}" if shop.beat_at else "never seen"
+        yield Step("celery", "warning", f"Celery beat was {seen}", CURES["no beat"].text)
 
 
 def _ask_workers() -> tuple[Consumers, str]:

@@ -32,8 +32,8 @@ RUNGS = [
     {"schedules"},
     {"operations"},
     {"tasks", "framework_tasks"},
-    {"middleware", "checks", "views", "testing", "contrib"},
-    {"urls", "admin", "management", "templatetags"},
+    {"middleware", "checks", "views", "testing"},
+    {"urls", "admin", "management", "templatetags", "contrib"},
     {"apps"},
 ]
 RUNG = {room: number for number, rooms in enumerate(RUNGS) for room in rooms}
@@ -200,7 +200,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 10_999  # of code in the whole package
+MOST_LINES = 11_499  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):
@@ -285,7 +285,6 @@ OLD_WORDS = {
     "trouble",
     "troubles",
     "trust",
-    "verdict",
     "verdicts",
     "waiting_key",
 }

@@ -118,9 +118,9 @@ def test_remove_all_does_nothing_without_a_yes(neuroon, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"NEUROON_API_KEY": ""}, "NEUROON_API_KEY is not set."),
-        ({"NEUROON_SHOP_ID": ""}, "NEUROON_SHOP_ID is not set."),
-        ({"NEUROON_ENABLED": False}, "NEUROON_ENABLED is False."),
+        ({"NEUROON_API_KEY": ""}, "NEUROON_API_KEY is not set. Set it from Neuroon's dashboard."),
+        ({"NEUROON_SHOP_ID": ""}, "NEUROON_SHOP_ID is not set. Set it from Neuroon's dashboard."),
+        ({"NEUROON_ENABLED": False}, "NEUROON_ENABLED is False. Set NEUROON_ENABLED = True."),
     ],
 )
 def test_it_cannot_run_without(neuroon, settings, changes, reason):
@@ -128,7 +128,7 @@ def test_it_cannot_run_without(neuroon, settings, changes, reason):
         setattr(settings, name, value)
     with pytest.raises(CommandError) as refused:
         neuroon_sync()
-    assert (str(refused.value), refused.value.returncode) == (reason, 2)
+    assert (str(refused.value), refused.value.returncode) == (f"Nothing is sent: {reason}", 2)
     assert neuroon.requests == []
 
 

@@ -106,6 +106,6 @@ def test_one_bar_on_one_line_with_the_logs_above_it_through_a_command_of_the_sho
     assert bars[0].startswith("100%|")
     assert " 6/6 [" in bars[0]
     assert len(bars[0]) < 60
-    assert "product_rejected external_id='P-2' reason=no price" in lines
-    assert lines.index(bars[0]) > lines.index("product_rejected external_id='P-2' reason=no price")
+    assert "rejected products=1 examples='P-2' reason=no price" in lines
+    assert lines.index(bars[0]) > lines.index("rejected products=1 examples='P-2' reason=no price")
     assert printed(out).endswith("Took 0 s. How things stand: manage.py neuroon_status\n")

@@ -79,6 +79,7 @@ def test_a_rejected_order_is_told_and_fails_each_run_until_it_is_gone(neuroon, m
     Order.objects.get().delete()
     assert neuroon_sync() == summary()
     monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, Broken))
+    Order.objects.all().delete()
     make_order("1001", Product.objects.get())
     assert failing() == (summary(refused=1), [REJECTED, f"Order 1001: {BROKEN}"])
     earlier = REJECTED.replace(f"({BROKEN})", f"earlier: {BROKEN}")

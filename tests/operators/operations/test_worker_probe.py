@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def probe(monkeypatch, settings):
-    """Probe the workers of an app; a run was seen just now unless the test says otherwise."""
-    shop = current_shop()
-    ShopState.objects.note_run(shop.pk)
+    """Probe the workers of an app; beat was seen just now unless the test says otherwise."""
+    current_shop()
+    ShopState.objects.note_beat()
 
     def probe(app: Celery | None = None) -> list[Step]:
         if app is not None:
@@ -81,13 +81,13 @@ def test_a_route_of_the_projects_own_says_which_queue_it_is(monkeypatch, setting
     assert worker_probe._queue() == "neuroon"
 
 
-@pytest.mark.parametrize(("hours", "seen"), [(None, "never"), (3, "3:00:0")])
-def test_where_no_run_was_seen_beat_is_missing(probe, hours, seen):
-    moment = F("run_at") - timedelta(hours=hours) if hours else None
-    ShopState.objects.update(run_at=moment)
+@pytest.mark.parametrize(("hours", "seen"), [(None, "never seen"), (3, "not seen for 3 h")])
+def test_where_no_message_of_beats_was_seen_it_is_missing(probe, hours, seen):
+    moment = F("beat_at") - timedelta(hours=hours) if hours else None
+    ShopState.objects.update(beat_at=moment)
     _, beat = probe(Celery("none", broker="memory://", set_as_current=False))
-    assert beat.result == "warning"
-    assert beat.text.startswith(f"beat does not run: the last run was {seen}")
+    assert (beat.result, beat.text) == ("warning", f"Celery beat was {seen}")
+    assert beat.cure.endswith("neuroon_django.schedules.beat_schedule()")
 
 
 @pytest.mark.parametrize(
