@@ -23,6 +23,8 @@ TEXTS = (str, int, UUID, Promise)  # what a shop's own mapping may hold as an id
 
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
+# The fingerprint of the shop that this request is for, where there are several; "": not known.
+current_shop: ContextVar[str] = ContextVar("neuroon_shop", default="")
 
 _decoder = json.JSONDecoder(strict=False)  # control characters may stand in a text as they are
 

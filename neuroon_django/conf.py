@@ -181,6 +181,11 @@ class ShopConfig:
         return "" if theirs and not PINNED.match(parts.path) else self.WIDGET_INTEGRITY
 
     @property
+    def fingerprint(self) -> str:
+        """Return the 16 hex digits that a change row names the shop by, whatever its alias is."""
+        return hashlib.sha256("\n".join(self.identity).encode()).hexdigest()[:16]
+
+    @property
     def key_fingerprint(self) -> str:
         """Return the 16 hex digits that tell one key from another without being one."""
         return hashlib.sha256(b"neuroon-django:" + self.API_KEY.encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from neuroon_django import clicks
 from neuroon_django.conf import conf
+from neuroon_django.request_shop import shop_for_request
 
 Response = HttpResponseBase
 
@@ -35,28 +36,35 @@ class ClickAttributionMiddleware:
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
         if iscoroutinefunction(self.get_response):
             return self._acall(request)
-        token = clicks.current.set(self._text(request))
+        token, shop = clicks.current.set(self._text(request)), clicks.current_shop.set("")
         try:
             response: Response = self.get_response(request)
             return response
         finally:
             clicks.current.reset(token)
+            clicks.current_shop.reset(shop)
 
     async def _acall(self, request: HttpRequest) -> Response:
         may_block = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
         text = await sync_to_async(self._text)(request) if may_block else self._text(request)
-        token = clicks.current.set(text)
+        token, shop = clicks.current.set(text), clicks.current_shop.set("")
         try:
             response: Response = await self.get_response(request)
             return response
         finally:
             clicks.current.reset(token)
+            clicks.current_shop.reset(shop)
 
     def process_view(self, request: HttpRequest, *args: Any) -> None:
-        """Forget the clicks in the admin, where orders are not the visitor's own."""
+        """Forget the clicks in the admin, where orders are not the visitor's own.
+
+        Elsewhere note which shop they were made in; by now other middlewares have set the language.
+        """
         match = request.resolver_match
         if match is not None and "admin" in match.app_names:
             clicks.current.set("")
+        elif clicks.current.get() and (shop := shop_for_request(request)):
+            clicks.current_shop.set(shop.fingerprint)
 
     def allows(self, request: HttpRequest) -> bool:
         """Return whether this shopper consents to clicks being kept with an order.

@@ -31,6 +31,7 @@ from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
 
 logger = logging.getLogger("neuroon_django")
 
+TOKEN = "refresh_widget_token"  # noqa: S105 - the name of a task
 BUDGET = 4.0  # seconds in which a task begins requests; it may sleep another one for its slot
 # A request takes up to `NEUROON_TIMEOUT`, which is 600 s at most, and what is in flight is settled.
 LIMITS: dict[str, Any] = {"soft_time_limit": 720, "time_limit": 780, "ignore_result": True}
@@ -91,10 +92,17 @@ def flush_conversions(shop: str = "", run: str = "") -> None:
         Change.objects.wipe_clicks(age)
 
 
-@shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)
-def refresh_widget_token() -> None:
-    """Replace the widget token before it grows old."""
-    widget.refresh_token()
+@shared_task(name=f"neuroon_django.tasks.{TOKEN}", **LIMITS)
+def refresh_widget_token(shop: str = "") -> None:
+    """Replace the widget token before it grows old.
+
+    `shop` is the alias of the only shop to look at.
+    """
+
+    def work(state: ShopState) -> None:
+        widget.refresh_token(state)
+
+    _for_each_shop(TOKEN, shop, work)
 
 
 def _shops(alias: str = "") -> list[ShopConfig]:
@@ -104,17 +112,19 @@ def _shops(alias: str = "") -> list[ShopConfig]:
 
 
 def _for_each_shop(task: str, alias: str, work: Work) -> bool:
-    """Do the work of one shop here, and publish a message for each other one.
+    """Publish a message for each shop but the first, whose work is done here.
 
-    Returns whether there is any shop. What fails for one keeps no other from its turn.
+    The messages come first, so that no shop waits for another one's run. Returns whether there is
+    any shop. What fails for one keeps no other from its turn.
     """
     shops, failure = _shops(alias), None
-    for number, config in enumerate(shops):
-        if number and not current_app.conf.task_always_eager:
-            send_task(task, kwargs={"shop": config.alias})
-            continue
+    here = shops if current_app.conf.task_always_eager else shops[:1]
+    for config in [*shops[len(here) :], *here]:
         try:
-            _go_on(task, config, work(ShopState.objects.for_config(config)))
+            if config in here:
+                _go_on(task, config, work(ShopState.objects.for_config(config)))
+            else:
+                send_task(task, kwargs={"shop": config.alias})
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:

@@ -98,8 +98,11 @@ class Scan:
         unattended = since > timedelta(seconds=RUN_GAP)
         if since > timedelta(seconds=HEARTBEAT):
             ShopState.objects.note_run(shop.pk)
-        if unattended or asked or unseen.is_set():
+        if unseen.is_set():
             unseen.clear()
+            ShopState.objects.request_all_scans()
+            asked = True
+        if unattended or asked:
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
             return None
@@ -129,6 +132,8 @@ class Scan:
     def begin(self) -> None:
         """Start, or go on with a scan that was interrupted."""
         label, at = self._label_after(""), self.position
+        if not at.walk:
+            absent.withdraw(self.shop)
         if label and not at.walk:
             mirror = SyncedProduct.objects.of(self.shop)
             mirror.clear_absent()

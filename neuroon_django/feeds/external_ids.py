@@ -47,11 +47,13 @@ class IdentifiedSource(Source[M]):
             return {}
         with payload_context(self.shop):
             try:
-                queryset = self.live_queryset().filter(pk__in=wanted)
-                column = self._in_sql(queryset, self.compiled["external_id"].path)
-                if column:
-                    pairs = queryset.values_list("pk", column)
-                    return {str(pk): _usable(value) for pk, value in pairs}
+                # A query of the shop's that fails would otherwise end the fold's transaction.
+                with transaction.atomic(self.db_alias):
+                    queryset = self.live_queryset().filter(pk__in=wanted)
+                    column = self._in_sql(queryset, self.compiled["external_id"].path)
+                    if column:
+                        pairs = queryset.values_list("pk", column)
+                        return {str(pk): _usable(value) for pk, value in pairs}
             except NOT_THE_SHOPS:
                 raise
             except Exception as error:
@@ -62,8 +64,9 @@ class IdentifiedSource(Source[M]):
     def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
         """Load products and ask the feed for their ids, in a savepoint of its own.
 
-        A query of the shop's code that fails would otherwise end the fold's transaction. Where one
-        does, halves are asked, down to the single product whose id cannot be known.
+        Where a query of the shop's code fails, halves are asked, down to the single product whose id
+        cannot be known; after some failures it is no matter of single products, and the rest is not
+        asked any more.
         """
         found: dict[str, str | None] = {}
         todo, failures = [pks], 0
@@ -74,15 +77,13 @@ class IdentifiedSource(Source[M]):
                     found |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
             except DatabaseError:
                 failures += 1
-                # A deadlock has ended the whole transaction, or it is not a matter of some products.
-                is_ended = connections[self.db_alias].needs_rollback
-                if is_ended or failures > MAX_FAILED_QUERIES:
+                if connections[self.db_alias].needs_rollback:  # as after a deadlock
                     raise
                 middle = len(some) // 2
-                if middle:
+                if middle and failures <= MAX_FAILED_QUERIES:
                     todo += [some[middle:], some[:middle]]
                 else:
-                    found[str(some[0])] = None
+                    found |= dict.fromkeys(map(str, some))
         return found
 
     def _id_of(self, product: M | Invalid) -> str | None:

@@ -111,6 +111,10 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         columns: dict[str, dict[int, Any]] = {"clicks": texts, "clicked_at": times}
         self._touch(list(texts), **self._columns(columns, len(texts)))
 
+    def move(self, shop: ShopState) -> None:
+        """Give orders to the shop in whose pages they were clicked."""
+        self.update(shop=shop)
+
     def begin_sending(self, rows: Sequence[Conversion], seconds: float) -> list[Conversion]:
         """Mark orders as being reported, under the order id that is reported."""
         order_ids = {row.pk: row.order_id for row in rows}

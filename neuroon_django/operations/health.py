@@ -73,6 +73,9 @@ def _problems(status: Status, max_age: float, max_rejected: int) -> Iterator[Pro
         yield SWITCHED_OFF
         return
     yield from pause_problems(status.pauses)
+    if status.shop.fold_error:
+        text = f"Changes do not reach this shop's queue: {status.shop.fold_error}"
+        yield Problem(text, "Correct the feed or the setting; the shop is scanned by itself then.")
     if status.queue_age.total_seconds() > max_age:
         text = f"The oldest queued change is {duration(status.queue_age)} old"
         yield Problem(text, "Start a Celery worker with beat, or run: manage.py neuroon_sync")

@@ -90,6 +90,7 @@ class Status:
             "last_success_at",
             "scanned_at",
             "scan_warning",
+            "fold_error",
             "token_method",
         )
         facts = {name: getattr(shop, name) for name in names}

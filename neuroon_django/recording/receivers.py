@@ -128,7 +128,7 @@ class Receivers:
             record_all(dependents.of_rows([instance], using), dependents.source.topic)
         if watch.order_labels:
             orders = refs_of(watch.order_labels, [instance], using)
-            record(orders, clicked=clicks.current.get())
+            record(orders, clicked=clicks.current.get(), shop=clicks.current_shop.get())
 
     @receiver
     def delete_started(

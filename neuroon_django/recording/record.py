@@ -23,6 +23,7 @@ from neuroon_django.models import Change, unseen
 from neuroon_django.recording.owners import ObjectRef
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 from neuroon_django.recording.watches import Watch
+from neuroon_django.request_shop import shop_for_request
 
 logger = logging.getLogger("neuroon_django")
 
@@ -47,10 +48,13 @@ def recording(using: str = "") -> bool:
     return not _muted.get() and (not using or using == Change.objects.db)
 
 
-def record(refs: Collection[ObjectRef], *, clicked: str = "") -> None:
-    """Append change rows to the shop's transaction, and wake a worker once it is committed."""
+def record(refs: Collection[ObjectRef], *, clicked: str = "", shop: str = "") -> None:
+    """Append change rows to the shop's transaction, and wake a worker once it is committed.
+
+    `shop` is the fingerprint of the shop in whose pages an order's products were clicked.
+    """
     if refs:
-        Change.objects.append(refs, clicks=clicked)
+        Change.objects.append(refs, clicks=clicked, shop=shop if clicked else "")
         for task in {_task_for(label) for label, _ in refs}:
             wake_after_commit(task)
 
@@ -119,11 +123,12 @@ def _mark_dependents(rows: QuerySet[Any]) -> None:
         record_all(dependents, source.label)
 
 
-def attribute_order(order: Model, clicked: Any) -> None:
+def attribute_order(order: Model, clicked: Any, shop: str = "") -> None:
     """Tie a shopper's clicks to an order that was saved: a request, the cookie's text, or a mapping.
 
-    For checkouts whose requests the middleware does not see, such as a browser-rendered shop that
-    posts the cookie's text (`API.md`, "Conversions").
+    `shop` is the alias of the shop in whose pages they were made; without it the request tells, or
+    the active language. For checkouts whose requests the middleware does not see, such as a
+    browser-rendered shop that posts the cookie's text (`API.md`, "Conversions").
     """
     if not recording():
         return
@@ -135,7 +140,17 @@ def attribute_order(order: Model, clicked: Any) -> None:
     ]
     using = Change.objects.db
     refs = [(source.topic, key) for source in sources for key in keys_of(source.model, order, using)]
-    record(refs, clicked=clicks.storable(_cookie_text(clicked)))
+    text = clicks.storable(_cookie_text(clicked))
+    record(refs, clicked=text, shop=_fingerprint_of(shop, clicked))
+
+
+def _fingerprint_of(alias: str, clicked: Any) -> str:
+    """Return the fingerprint of the shop that clicks were made in, "" where that is not known."""
+    request = clicked if hasattr(clicked, "COOKIES") else None
+    shop = conf.shops().get(alias) if alias else shop_for_request(request)
+    if alias and shop is None:
+        logger.warning("clicks_of_no_shop: attribute_order() was given shop=%r", alias[:100])
+    return shop.fingerprint if shop else clicks.current_shop.get()
 
 
 def _cookie_text(clicked: Any) -> str:

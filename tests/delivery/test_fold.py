@@ -347,6 +347,6 @@ def test_the_outbox_is_folded_in_a_constant_number_of_statements(
     items(50)
     mark_changed(Item.objects.all())
     shop = current_shop()
-    with django_assert_max_num_queries(10, connection=connection):
+    with django_assert_max_num_queries(12, connection=connection):
         fold_all(shop)
     assert len(due()) == 50

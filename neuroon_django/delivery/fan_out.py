@@ -1,0 +1,131 @@
+"""One change, many shops (law 20): products are folded for every shop, an order for the one it is of.
+
+What a shop's own rules break (its language, its queryset, its SQL) stays with that shop: the others
+are folded, and it scans as soon as it can be asked again, which finds what was not folded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connections, transaction
+
+from neuroon_django.api import messages
+from neuroon_django.feeds import registry
+from neuroon_django.feeds.source import format_error
+from neuroon_django.models import Change, Conversion, ConversionStatus, ShopState
+from neuroon_django.models.assignment import Name, placeholder_key
+from neuroon_django.models.sql import is_conflict
+
+logger = logging.getLogger("neuroon_django")
+
+Orders = Mapping[Name, Sequence[Change]]
+
+
+def for_each_shop(shops: Sequence[ShopState], work: Callable[[ShopState], bool]) -> bool:
+    """Do the work of a fold for each shop, each in a savepoint; return whether any returned True.
+
+    Where all shops fail, or there is one only, nothing is folded: the changes stay in the outbox.
+    """
+    if len(shops) == 1:
+        return work(shops[0])
+    results: list[bool] = []
+    failures: list[tuple[ShopState, Exception]] = []
+    for shop in shops:
+        try:
+            with transaction.atomic(Change.objects.db):
+                results.append(work(shop))
+        except Exception as error:
+            if not _is_the_shops(error):
+                raise
+            failures.append((shop, error))
+        else:
+            shop.fold_succeeded()
+    if not results:
+        raise failures[0][1]
+    for shop, failure in failures:
+        shop.fold_failed(messages.text_of(format_error(failure)))
+    return any(results)
+
+
+def _is_the_shops(error: Exception) -> bool:
+    """Return whether an error is the shop's own: the transaction goes on, and a retry is no cure."""
+    over = isinstance(error, SoftTimeLimitExceeded) or connections[Change.objects.db].needs_rollback
+    return not over and not is_conflict(error)
+
+
+def by_shop(shops: Sequence[ShopState], orders: Orders) -> dict[ShopState, Orders]:
+    """Return each order with its changes under the one shop that it belongs to.
+
+    That is the shop in whose pages it was clicked, then the one that has its row, then the one that
+    its feed names, then the first that has its feed; clicks in another shop's pages are left out.
+    """
+    if len(shops) == 1:
+        return {shops[0]: orders}
+    rows = {}
+    keys = {placeholder_key(name): name for name in orders}
+    for row in Conversion.objects.filter(shop__in=shops, key__in=keys):
+        rows[keys[row.key]] = row
+    result: dict[ShopState, dict[Name, Sequence[Change]]] = {}
+    candidates = _candidates(shops)
+    named = _named_by_feeds(candidates, [name for name in orders if name not in rows])
+    for name, changes in orders.items():
+        able = candidates.get(name[0])
+        if not able:
+            continue
+        known = rows.get(name)
+        shop = _shop_of(able, known, changes, named.get(name, ""))
+        if known is not None and known.shop_id != shop.pk:
+            Conversion.objects.filter(pk=known.pk).move(shop)
+        for change in changes:
+            if change.shop not in ("", shop.config.fingerprint):
+                change.clicks = ""
+        result.setdefault(shop, {})[name] = changes
+    return dict(result)
+
+
+def _candidates(shops: Sequence[ShopState]) -> dict[str, list[ShopState]]:
+    """Return the shops that have a feed of orders, by the label of its model."""
+    able: dict[str, list[ShopState]] = {}
+    for shop in shops:
+        for label in registry.order_labels(shop.config):
+            able.setdefault(label, []).append(shop)
+    return able
+
+
+def _named_by_feeds(
+    candidates: Mapping[str, Sequence[ShopState]], names: Sequence[Name]
+) -> dict[Name, str]:
+    """Return the alias that the feed gives for each order, as far as it gives one."""
+    found: dict[Name, str] = {}
+    for source in registry.orders():
+        pks = [pk for label, pk in names if label == source.label]
+        if pks and "shop_alias" in source.compiled and source.label in candidates:
+            aliases = source.shop_aliases(pks)
+            found |= {(source.label, pk): alias for pk, alias in aliases.items()}
+    return found
+
+
+def _shop_of(
+    shops: Sequence[ShopState], row: Conversion | None, changes: Sequence[Change], alias: str
+) -> ShopState:
+    """Return the shop that an order belongs to, of those that have a feed for it."""
+    by_pk = {shop.pk: shop for shop in shops}
+    known = row is not None and (row.clicks or row.status == ConversionStatus.SENT)
+    if row is not None and known and row.shop_id in by_pk:
+        return by_pk[row.shop_id]
+    by_fingerprint = {shop.config.fingerprint: shop for shop in shops}
+    clicked = (by_fingerprint.get(change.shop) for change in changes if change.clicks)
+    said = next(filter(None, clicked), None)
+    if said is not None:
+        return said
+    if row is not None and row.shop_id in by_pk:
+        return by_pk[row.shop_id]
+    named = [shop for shop in shops if shop.config.alias == alias]
+    shop = (named or shops)[0]
+    if not named and len(shops) > 1 and any(change.clicks for change in changes):
+        told = "clicks_without_shop shop=%s: set NEUROON_SHOP_FOR_REQUEST, or shop_alias in the feed"
+        logger.warning(told, shop.config.alias)
+    return shop
