@@ -23,7 +23,6 @@ from neuroon_django.api.messages import MAX_BATCH
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.project_settings import ProjectSettings
 from neuroon_django.rules import (
-    PREFIX,
     Setting,
     ascii_address,
     number,
@@ -34,18 +33,6 @@ from neuroon_django.rules import (
     whole,
 )
 from neuroon_django.shops import declared_shops, first_of_each
-
-__all__ = [
-    "DEFAULT_API_URL",
-    "NAMES",
-    "PREFIX",
-    "VERSION",
-    "Secret",
-    "Settings",
-    "ShopConfig",
-    "ascii_address",
-    "conf",
-]
 
 DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 
 from neuroon_django import rules
-from neuroon_django.rules import Setting, number
+from neuroon_django.rules import Setting, number, one_of, or_none
 
 
 class ProjectSettings:
@@ -41,9 +41,22 @@ class ProjectSettings:
     )
     ENABLED = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
     AUTO_SYNC = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
+    TASKS = Setting[Literal["celery", "django"] | None](
+        "celery",
+        rule=or_none(one_of("celery", "django")),
+        hint='"celery", "django" or None',
+        unset=("",),  # None is a value: nobody is woken
+    )
+    SCAN_EVERY = Setting[timedelta | None](
+        1,
+        clean=lambda value: None if value is None else rules.days(value),
+        rule=or_none(rules.is_age),
+        hint="1, in days, or a timedelta, of ten years at most, or None",
+        unset=("",),  # None is a value: never by age
+    )
     KEEP_CLICKS = Setting(
         90,
-        clean=lambda value: value if isinstance(value, timedelta) else timedelta(days=float(value)),
+        clean=rules.days,
         rule=rules.is_age,
         hint="90, in days, or a timedelta, of ten years at most",
     )

@@ -203,6 +203,11 @@ def is_currency(value: Any) -> bool:
     return is_text(value) and re.fullmatch("[A-Z]{3}", value) is not None
 
 
+def days(value: Any) -> timedelta:
+    """Return a timedelta as it is, and a number as so many days."""
+    return value if isinstance(value, timedelta) else timedelta(days=float(value))
+
+
 def is_age(value: Any) -> bool:
     """Return whether a value is a timedelta or a number of days, ten years at most."""
     days = value / timedelta(days=1) if isinstance(value, timedelta) else value

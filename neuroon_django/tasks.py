@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import Task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from neuroon_django import widget
@@ -27,7 +27,9 @@ from neuroon_django.delivery import (
     products_wait,
 )
 from neuroon_django.models import Change, Conversion, ShopState
-from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
+from neuroon_django.operations.verification import Verification
+from neuroon_django.recording.publishing import send_task, task_backend
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, VERIFICATION
 
 logger = logging.getLogger("neuroon_django")
 
@@ -105,6 +107,17 @@ def refresh_widget_token(shop: str = "") -> None:
     _for_each_shop(TOKEN, shop, work)
 
 
+@shared_task(name=f"neuroon_django.tasks.{VERIFICATION}", bind=True, **LIMITS)
+def verify_shop(task: Task[..., None], shop: str = "") -> None:
+    """Verify the shop of this alias, or every one for which that was asked; keep what was found."""
+    for config in conf.shops().values():
+        state = ShopState.objects.for_config(config)
+        if shop == config.alias or (not shop and state.verification_requested_at):
+            verification = Verification(config, worker=task.request.hostname or "")
+            list(verification.run())
+            ShopState.objects.verification_ended(state.pk, verification.as_json())
+
+
 def _shops(alias: str = "") -> list[ShopConfig]:
     """Return the shops of that alias, or all of them, as far as they have what a request needs."""
     shops = [config for config in conf.shops().values() if config.can_send]
@@ -118,7 +131,7 @@ def _for_each_shop(task: str, alias: str, work: Work) -> bool:
     any shop. What fails for one keeps no other from its turn.
     """
     shops, failure = _shops(alias), None
-    here = shops if current_app.conf.task_always_eager else shops[:1]
+    here = shops if task_backend().runs_inline else shops[:1]
     for config in [*shops[len(here) :], *here]:
         try:
             if config in here:
@@ -137,7 +150,7 @@ def _for_each_shop(task: str, alias: str, work: Work) -> bool:
 
 def _go_on(task: str, config: ShopConfig, run: Engine | None) -> None:
     """Publish the message that goes on with a run that ended before its work did."""
-    if run is None or run.follow_up is None or current_app.conf.task_always_eager:
+    if run is None or run.follow_up is None or task_backend().runs_inline:
         return
     countdown, token = run.follow_up
     send_task(task, countdown=countdown, kwargs={"shop": config.alias, "run": token})
@@ -145,4 +158,4 @@ def _go_on(task: str, config: ShopConfig, run: Engine | None) -> None:
 
 def _budget() -> float:
     """Return the monotonic second until which a task works; eager tasks work to the end."""
-    return float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET
+    return float("inf") if task_backend().runs_inline else time.monotonic() + BUDGET

@@ -12,8 +12,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.translation import get_supported_language_variant
 
 from neuroon_django.checks.shops import check_shops
-from neuroon_django.conf import NAMES, PREFIX, Settings, ShopConfig, conf
-from neuroon_django.rules import Configured, Setting, is_address, settings_of
+from neuroon_django.conf import NAMES, Settings, ShopConfig, conf
+from neuroon_django.rules import PREFIX, Configured, Setting, is_address, settings_of
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, never bound to
 PINNED_WIDGET = '"https://cdn.neuroon.ai/widget@0.9.10/widget.js"'

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error
 
-from neuroon_django.conf import PREFIX, Settings, ShopConfig, conf
-from neuroon_django.rules import settings_of
+from neuroon_django.conf import Settings, ShopConfig, conf
+from neuroon_django.rules import PREFIX, settings_of
 from neuroon_django.shops import ALIAS_HINT, declared_shops, is_alias
 
 OF_A_SHOP, OF_THE_PROJECT = settings_of(ShopConfig), settings_of(Settings)

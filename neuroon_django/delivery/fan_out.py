@@ -7,13 +7,17 @@ are folded, and it scans as soon as it can be asked again, which finds what was 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connections, transaction
+from django.db import connections
 
 from neuroon_django.api import messages
-from neuroon_django.feeds import registry
+from neuroon_django.delivery.building import Results
+from neuroon_django.feeds import Invalid, ProductSource, registry
+from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.source import format_error
 from neuroon_django.models import Change, Conversion, ConversionStatus, ShopState
 from neuroon_django.models.assignment import Name, placeholder_key
@@ -24,36 +28,53 @@ logger = logging.getLogger("neuroon_django")
 Orders = Mapping[Name, Sequence[Change]]
 
 
-def for_each_shop(shops: Sequence[ShopState], work: Callable[[ShopState], bool]) -> bool:
-    """Do the work of a fold for each shop, each in a savepoint; return whether any returned True.
+def for_each_source(
+    shops: Sequence[ShopState], work: Callable[[ShopState, ProductSource[Any]], bool]
+) -> bool:
+    """Do the work of a fold for each product feed of each shop; return whether any returned True.
 
-    Where all shops fail, or there is one only, nothing is folded: the changes stay in the outbox.
+    Whatever the shop's code or SQL is asked by it stands in a savepoint of its own.
     """
-    if len(shops) == 1:
-        return work(shops[0])
     results: list[bool] = []
-    failures: list[tuple[ShopState, Exception]] = []
     for shop in shops:
-        try:
-            with transaction.atomic(Change.objects.db):
-                results.append(work(shop))
-        except Exception as error:
-            if not _is_the_shops(error):
-                raise
-            failures.append((shop, error))
+        failures: list[str] = []
+        with collecting(failures):
+            for source in registry.products(shop.config):
+                with collecting(failures):
+                    results.append(work(shop, source))
+        if failures:
+            shop.fold_failed(failures[0])
         else:
             shop.fold_succeeded()
-    if not results:
-        raise failures[0][1]
-    for shop, failure in failures:
-        shop.fold_failed(messages.text_of(format_error(failure)))
     return any(results)
 
 
-def _is_the_shops(error: Exception) -> bool:
-    """Return whether an error is the shop's own: the transaction goes on, and a retry is no cure."""
-    over = isinstance(error, SoftTimeLimitExceeded) or connections[Change.objects.db].needs_rollback
-    return not over and not is_conflict(error)
+def note_unreadable(shop: ShopState, results: Results) -> None:
+    """Let the shop scan as soon as it can be asked again, where a feed failed for all its products.
+
+    Each of them is rejected meanwhile, with the reason.
+    """
+    for label in {label for label, _ in results}:
+        own = {pk: result for (of, pk), result in results.items() if of == label}
+        source = registry.product_source(label, shop.config)
+        failures: list[str] = []
+        if source is not None and all(isinstance(result, Invalid) for result in own.values()):
+            with collecting(failures), payload_context(shop.config):
+                source.check_readable(list(source.pks(list(own)[:1]).values()))
+        if failures:
+            shop.fold_failed(failures[0])
+
+
+@contextmanager
+def collecting(failures: list[str]) -> Iterator[None]:
+    """Keep what the shop's code or SQL raises as a reason; raise what ended the transaction."""
+    try:
+        yield
+    except Exception as error:
+        ended = connections[Change.objects.db].needs_rollback or is_conflict(error)
+        if ended or isinstance(error, SoftTimeLimitExceeded):
+            raise
+        failures.append(messages.text_of(format_error(error)))
 
 
 def by_shop(shops: Sequence[ShopState], orders: Orders) -> dict[ShopState, Orders]:
@@ -126,6 +147,6 @@ def _shop_of(
     named = [shop for shop in shops if shop.config.alias == alias]
     shop = (named or shops)[0]
     if not named and len(shops) > 1 and any(change.clicks for change in changes):
-        told = "clicks_without_shop shop=%s: set NEUROON_SHOP_FOR_REQUEST, or shop_alias in the feed"
-        logger.warning(told, shop.config.alias)
+        message = "clicks_without_shop shop=%s: set NEUROON_SHOP_FOR_REQUEST, or the feed's shop_alias"
+        logger.warning(message, shop.config.alias)
     return shop

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from neuroon_django.delivery.fan_out import by_shop, for_each_shop
+from neuroon_django.delivery.fan_out import by_shop, for_each_source
 from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
 from neuroon_django.models import (
@@ -172,12 +172,11 @@ def _make_due(shops: Sequence[ShopState], named: Mapping[str, Iterable[str]]) ->
     Returns whether objects were recorded that have to be folded again.
     """
 
-    def fold_for_shop(shop: ShopState) -> bool:
-        sources = [source for source in registry.products(shop.config) if source.label in named]
-        recorded = [make_due(shop, source, named[source.label], Lane.LIVE) for source in sources]
-        return any(recorded)
+    def work(shop: ShopState, source: ProductSource[Any]) -> bool:
+        texts = named.get(source.label)
+        return texts is not None and make_due(shop, source, texts, Lane.LIVE)
 
-    return for_each_shop(shops, fold_for_shop)
+    return for_each_source(shops, work)
 
 
 def _add_dependents(

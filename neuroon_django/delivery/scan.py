@@ -20,19 +20,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
-RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
-HEARTBEAT = 20.0  # seconds between two notes that a worker is here
+HEARTBEAT = timedelta(seconds=20)  # between two notes that a worker is here
 
 # The walks of a scan: the catalogue, the mirror, and the rows that both have found absent.
 SHOP, MIRROR, ABSENT = "shop", "mirror", "absent"
@@ -90,19 +90,14 @@ class Scan:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
-        and where changes may have gone unseen: the app was switched off, which no row can tell, so a
-        time without any run counts as that. With `forced` whatever is absent is taken out. A feed
-        that could not be read is tried later and later, but in the `foreground` at once.
+        where the last complete one is older than `NEUROON_SCAN_EVERY`, and where a process was
+        switched off meanwhile. With `forced` whatever is absent is taken out. A feed that could not
+        be read is tried later and later, but in the `foreground` at once.
         """
-        since = timezone.now() - shop.run_at if shop.run_at else timedelta.max
-        unattended = since > timedelta(seconds=RUN_GAP)
-        if since > timedelta(seconds=HEARTBEAT):
+        if shop.run_at is None or timezone.now() - shop.run_at > HEARTBEAT:
             ShopState.objects.note_run(shop.pk)
-        if unseen.is_set():
-            unseen.clear()
-            ShopState.objects.request_all_scans()
-            asked = True
-        if unattended or asked:
+        asked = ShopState.objects.request_scans_of_unseen() or asked
+        if asked or cls._is_old(shop):
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
             return None
@@ -110,6 +105,14 @@ class Scan:
         scan = cls(shop)
         scan.begin()
         return scan
+
+    @staticmethod
+    def _is_old(shop: ShopState) -> bool:
+        """Return whether the last complete scan is older than the settings allow."""
+        every = conf.SCAN_EVERY
+        if every is None or shop.scanned_at is None or shop.scan_cursor:
+            return False
+        return timezone.now() - shop.scanned_at > every
 
     @staticmethod
     def _is_under_way(shop: ShopState, *, foreground: bool) -> bool:
@@ -229,7 +232,7 @@ class Scan:
 
     def _label_after(self, label: str) -> str:
         """Return the next feed's label, in their order; "" after the last."""
-        labels = [source.label for source in registry.products(self.shop.config)]
+        labels = registry.product_labels(self.shop.config)
         return min((other for other in labels if other > label), default="")
 
     def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
@@ -238,6 +241,7 @@ class Scan:
         new = "" if position is None else str(position)
         if position is None:
             moved = scans.end_scan(self.shop.pk, old)
+            self.shop.fold_succeeded()
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

@@ -40,7 +40,7 @@ class IdentifiedSource(Source[M]):
         """Return external ids by primary key as text, of those that exist for Neuroon.
 
         The id is "" where an object has none that can be used, and None where its entry raises: such
-        an object keeps the id that its row has.
+        an object keeps the id that its row has. What the feed raises for any object is raised.
         """
         wanted = list(pks)
         if not wanted:
@@ -59,14 +59,14 @@ class IdentifiedSource(Source[M]):
             except Exception as error:
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
+                self.check_readable(wanted[:1])
             return self._external_ids_by_code(wanted)
 
     def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
         """Load products and ask the feed for their ids, in a savepoint of its own.
 
         Where a query of the shop's code fails, halves are asked, down to the single product whose id
-        cannot be known; after some failures it is no matter of single products, and the rest is not
-        asked any more.
+        cannot be known.
         """
         found: dict[str, str | None] = {}
         todo, failures = [pks], 0
@@ -77,13 +77,15 @@ class IdentifiedSource(Source[M]):
                     found |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
             except DatabaseError:
                 failures += 1
-                if connections[self.db_alias].needs_rollback:  # as after a deadlock
+                # A deadlock has ended the whole transaction, or it is not a matter of some products.
+                is_ended = connections[self.db_alias].needs_rollback
+                if is_ended or failures > MAX_FAILED_QUERIES:
                     raise
                 middle = len(some) // 2
-                if middle and failures <= MAX_FAILED_QUERIES:
+                if middle:
                     todo += [some[middle:], some[:middle]]
                 else:
-                    found |= dict.fromkeys(map(str, some))
+                    found[str(some[0])] = None
         return found
 
     def _id_of(self, product: M | Invalid) -> str | None:

@@ -9,6 +9,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from neuroon_django.conf import conf
+from neuroon_django.models.change import unseen
 from neuroon_django.models.product import SyncedProduct
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class SeveralShopsQuerySet(QuerySet["ShopState"]):
         scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
         self.filter(scanned).update(scanned_at=None, scan_cursor="")
 
-    def request_all_scans(self) -> None:
-        """Make every shop scan: this process saw changes that it did not record."""
+    def request_scans_of_unseen(self) -> bool:
+        """Make every shop scan if this process saw changes that it did not record; return whether."""
+        if not unseen.is_set():
+            return False
+        unseen.clear()
         self.update(scanned_at=None, scan_cursor="", scan_retry_at=None)
+        return True

@@ -16,6 +16,7 @@ from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.fold_lock import FoldLock
 from neuroon_django.models.several_shops import SeveralShopsQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
+from neuroon_django.models.verification import VerificationColumns, VerificationQuerySet
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -33,7 +34,7 @@ class TokenMethod(models.TextChoices):
     SIGN = "sign"
 
 
-class ShopStateQuerySet(SeveralShopsQuerySet):
+class ShopStateQuerySet(SeveralShopsQuerySet, VerificationQuerySet):  # type: ignore[override]
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
@@ -73,7 +74,7 @@ class ShopStateQuerySet(SeveralShopsQuerySet):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(models.Model):
+class ShopState(VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from neuroon_django import widget
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.conf import ShopConfig, ascii_address
+from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, ShopState, TokenMethod
 from neuroon_django.operations.cures import advice
@@ -25,6 +25,7 @@ from neuroon_django.operations.status import is_servable, resume, token_age, wai
 from neuroon_django.operations.steps import Step, check_settings, check_tables
 from neuroon_django.operations.wording import count
 from neuroon_django.operations.worker_probe import probe_workers
+from neuroon_django.rules import ascii_address
 
 logger = logging.getLogger("neuroon_django")
 
@@ -34,7 +35,10 @@ BEFORE_NEUROON = ("settings", "tables")  # where these fail, nothing was asked
 
 
 class Verification:
-    """One walk through all steps. With `check` nothing is changed, here or at Neuroon."""
+    """One walk through all steps. With `check` nothing is changed, here or at Neuroon.
+
+    `worker` is the name of the worker that it runs in, "" where a person waits for it.
+    """
 
     client: Client  # made once the settings are known to be right
     shop: ShopState  # read once the tables are known to exist
@@ -45,10 +49,12 @@ class Verification:
         domains: Sequence[str] = (),
         *,
         check: bool = False,
+        worker: str = "",
     ) -> None:
         self.config = config
         self.domains = [*map(ascii_address, domains)] or [config.STOREFRONT_URL]
         self.check = check
+        self.worker = worker
         self.steps: list[Step] = []  # taken so far
         self.facts: dict[str, Any] = {}  # what Neuroon says of the domain
 
@@ -94,7 +100,7 @@ class Verification:
         yield from try_feeds(self.config)
         yield check_tables()
         self.shop = ShopState.objects.for_config(self.config)
-        yield probe_workers()
+        yield probe_workers(self.worker)
         with self._connected():
             yield self._asked("api", self._ask_api)
             yield self._route()

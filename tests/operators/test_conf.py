@@ -9,14 +9,17 @@ from types import MappingProxyType
 import pytest
 
 from neuroon_django.checks import check_settings
-from neuroon_django.conf import NAMES, PREFIX, VERSION, Settings, ShopConfig, conf
+from neuroon_django.conf import NAMES, VERSION, Settings, ShopConfig, conf
 from neuroon_django.exceptions import ConfigurationError
-from neuroon_django.rules import settings_of
+from neuroon_django.rules import PREFIX, settings_of
 
 DECLARED = settings_of(ShopConfig) | settings_of(Settings)
 KEY = "sk_fedcba9876543210"
 SHOP = ShopConfig("default")
-VALUES = {(name, value) for name in NAMES for value in (None, "")} - {("RATE_LIMIT", None)}
+VALUES = {(name, value) for name in NAMES for value in (None, "")} - {
+    (name, None)
+    for name in ("RATE_LIMIT", "SCAN_EVERY", "TASKS")  # None is a value of these
+}
 
 
 def read(name: str) -> object:
@@ -94,6 +97,10 @@ def test_no_rate_limit_is_unpaced(settings):
         ("ENABLED", 0, False),
         ("KEEP_CLICKS", 1.5, timedelta(hours=36)),
         ("KEEP_CLICKS", timedelta(hours=1), timedelta(hours=1)),
+        ("SCAN_EVERY", 0.25, timedelta(hours=6)),
+        ("SCAN_EVERY", None, None),
+        ("TASKS", None, None),
+        ("TASKS", "", "celery"),
         ("QUEUE", "neuroon", "neuroon"),
         ("CONTEXT", "shop.scopes.everything", "shop.scopes.everything"),
     ],

@@ -30,8 +30,9 @@ RUNGS = [
     {"models"},
     {"feeds"},
     {"recording", "delivery", "widget"},
-    {"schedules", "tasks"},
+    {"schedules"},
     {"operations"},
+    {"tasks", "framework_tasks"},
     {"middleware", "checks", "views", "testing"},
     {"urls", "admin", "management", "templatetags"},
     {"apps"},
@@ -200,7 +201,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 9_999  # of code in the whole package
+MOST_LINES = 10_999  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):

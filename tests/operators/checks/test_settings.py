@@ -45,6 +45,8 @@ WRONG = {
     "ENABLED": ["False", 1],
     "AUTO_SYNC": ["no"],
     "CONTEXT": [5],
+    "TASKS": ["Celery", 5, True],
+    "SCAN_EVERY": ["1", -1, inf, True, timedelta(days=-1)],
     "KEEP_CLICKS": ["90", -1, inf, nan, 1e12, True, timedelta(days=-1), timedelta.max],
     "USER_AGENT": [5, "tienda/ñ", "shop\r\nX: 1", " shop"],
     "WIDGET_TOKEN": ["issued", "AUTO", 5, True],
@@ -69,6 +71,8 @@ RIGHT = {
     "RATE_LIMIT": [None, 10, 99.5],
     "API_KEY": ["sk_1\n"],  # as a file gives it
     "KEEP_CLICKS": [timedelta(days=1), timedelta(0), 30, 0.5],
+    "TASKS": [None, "", "celery", "django"],
+    "SCAN_EVERY": [None, 1, 0.5, timedelta(hours=6)],
     "QUEUE": [None, "neuroon"],
     "CONTEXT": [None, "shop.scopes.everything"],
     "LANGUAGE": [None, "es", "es-mx", "EN-gb", "de-li"],
