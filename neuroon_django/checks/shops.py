@@ -9,6 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 
 from neuroon_django.conf import Settings, ShopConfig, conf
+from neuroon_django.feeds import registry
 from neuroon_django.rules import PREFIX, settings_of
 from neuroon_django.shops import ALIAS_HINT, declared_shops, is_alias
 
@@ -19,7 +20,7 @@ def check_shops() -> list[CheckMessage]:
     """Check the entries of `NEUROON_SHOPS`; its own type is checked as every setting's is."""
     entries = conf.SHOPS.items() if isinstance(conf.SHOPS, Mapping) else ()
     found = [message for alias, own in entries for message in _entry(alias, own)]
-    return [*found, *_flat_id(), *_same_shops()]
+    return [*found, *_flat_id(), *_same_shops(), *_feeds()]
 
 
 def _entry(alias: Any, own: Any) -> Iterator[CheckMessage]:
@@ -65,6 +66,22 @@ def _flat_id() -> Iterator[CheckMessage]:
             "What all shops share may stay outside.",
             id="neuroon.E014",
         )
+
+
+def _feeds() -> Iterator[CheckMessage]:
+    """Report aliases in a feed's `shops` that no shop has; such a feed is taken out of the others."""
+    known = conf.shops()
+    for model, feed in registry.feeds.values():
+        for alias in feed.shops if isinstance(feed.shops, list | tuple) else ():
+            if alias in known:
+                continue
+            near = get_close_matches(str(alias), known, 1)
+            yield Error(
+                f"{feed.__name__}: shops names {repr(alias)[:100]}, and no shop is called so.",
+                hint=f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}.",
+                obj=model,
+                id="neuroon.E016",
+            )
 
 
 def _same_shops() -> Iterator[CheckMessage]:

@@ -147,6 +147,8 @@ def _shop_of(
     named = [shop for shop in shops if shop.config.alias == alias]
     shop = (named or shops)[0]
     if not named and len(shops) > 1 and any(change.clicks for change in changes):
-        message = "clicks_without_shop shop=%s: set NEUROON_SHOP_FOR_REQUEST, or the feed's shop_alias"
-        logger.warning(message, shop.config.alias)
+        logger.warning(
+            "clicks_without_shop shop=%s: set NEUROON_SHOP_FOR_REQUEST, or shop_alias in the feed",
+            shop.config.alias,
+        )
     return shop

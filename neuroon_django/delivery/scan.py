@@ -232,8 +232,7 @@ class Scan:
 
     def _label_after(self, label: str) -> str:
         """Return the next feed's label, in their order; "" after the last."""
-        labels = registry.product_labels(self.shop.config)
-        return min((other for other in labels if other > label), default="")
+        return min((n for n in registry.product_labels(self.shop.config) if n > label), default="")
 
     def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""

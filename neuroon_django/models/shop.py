@@ -174,7 +174,7 @@ class ShopState(VerificationColumns):
         if self.fold_error:
             self.fold_error = ""
             ShopState.objects.set(self.pk, fold_error="")
-            logger.info("folded_again shop=%s", self.config.alias)
+            logger.info("resumed_folding shop=%s", self.config.alias)
 
     def way_found(self, way: Way) -> None:
         """Remember the way in which a product was accepted."""
