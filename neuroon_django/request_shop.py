@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 
 from neuroon_django.conf import ShopConfig, conf
+from neuroon_django.rules import ascii_address
 
 logger = logging.getLogger("neuroon_django")
 
@@ -54,14 +56,21 @@ def _alias_of(request: HttpRequest) -> str:
 def _of_host(shops: Iterable[ShopConfig], request: HttpRequest) -> list[ShopConfig]:
     """Return the shops whose storefront is on the request's host; a leading "www." tells nothing."""
     try:
-        host = _bare(urlsplit(f"//{request.get_host()}").hostname)
-    except (DisallowedHost, ValueError):
+        host = _host(f"//{request.get_host()}")
+    except DisallowedHost:
         return []
-    return [shop for shop in shops if _bare(urlsplit(shop.STOREFRONT_URL).hostname) == host]
+    written = ((shop, ShopConfig.STOREFRONT_URL.written(shop)) for shop in shops)
+    return [shop for shop, url in written if isinstance(url, str) and _host(url) == host]
 
 
-def _bare(host: str | None) -> str:
-    return (host or "").lower().removeprefix("www.")
+@lru_cache(maxsize=100)
+def _host(url: str) -> str:
+    """Return the host of an address as a request names it, without "www."; "" where it has none."""
+    try:
+        host = urlsplit(ascii_address(url.strip())).hostname or ""
+    except ValueError:
+        return ""
+    return host.lower().removeprefix("www.")
 
 
 def _language(request: HttpRequest | None) -> str:
