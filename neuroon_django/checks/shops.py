@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
+from django.utils.module_loading import import_string
 
 from neuroon_django.conf import Settings, ShopConfig, conf
 from neuroon_django.feeds import registry
@@ -20,7 +21,7 @@ def check_shops() -> list[CheckMessage]:
     """Check the entries of `NEUROON_SHOPS`; its own type is checked as every setting's is."""
     entries = conf.SHOPS.items() if isinstance(conf.SHOPS, Mapping) else ()
     found = [message for alias, own in entries for message in _entry(alias, own)]
-    return [*found, *_flat_id(), *_same_shops(), *_feeds()]
+    return [*found, *_flat_id(), *_same_shops(), *_feeds(), *_function()]
 
 
 def _entry(alias: Any, own: Any) -> Iterator[CheckMessage]:
@@ -82,6 +83,22 @@ def _feeds() -> Iterator[CheckMessage]:
                 obj=model,
                 id="neuroon.E016",
             )
+
+
+def _function() -> Iterator[CheckMessage]:
+    """Report a dotted path of `NEUROON_SHOP_FOR_REQUEST` that leads to nothing that can be called."""
+    path = conf.SHOP_FOR_REQUEST
+    try:
+        if not path or callable(import_string(path)):
+            return
+        reason = "it cannot be called"
+    except ImportError as error:
+        reason = str(error)
+    yield Error(
+        f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}.",
+        hint=f"Set it to {Settings.SHOP_FOR_REQUEST.hint}.",
+        id="neuroon.E017",
+    )
 
 
 def _same_shops() -> Iterator[CheckMessage]:

@@ -78,7 +78,8 @@ def fold(shop: ShopState) -> Folded:
     if not changes:
         return Folded.NOTHING
     shops = ShopState.objects.folded_with(shop)
-    related = {label for label in known if registry.dependents(label)}
+    labels = {change.model for change in changes}
+    related = {label for label in labels if registry.dependents(label)}
     simple = [change for change in changes if change.model not in related]
     recorded = _fold_objects(shops, simple) if simple else _fold_related(shops, changes)
     all_folded = not recorded and simple == changes and len(changes) < MAX_CHANGES

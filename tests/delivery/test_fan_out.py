@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.factories import another_shop, pay, place, shop_called
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Item, Maker, Order, Product
 from tests.shop.neuroon import CheckoutFeed
+from tests.threads import side_by_side
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,6 +105,23 @@ def test_law_20_related_changes_are_folded_for_every_shop(known, use_items):
     maker.save()
     fold_all(shop_called("es"))
     assert [due(alias) for alias in ALIASES] == [{"A"}] * 3
+
+
+def test_law_20_shops_fold_side_by_side(known, use_items):
+    """All of them take the locks in one order: nobody waits for ever, and nothing is folded twice."""
+    use_items(brand="maker__name")
+    maker = Maker.objects.create(name="m")
+    with muted():
+        Item.objects.bulk_create(Item(code=f"C{n}", title="t", maker=maker) for n in range(60))
+    for item in Item.objects.all():
+        item.save()
+    maker.save()
+    side_by_side(*(partial(fold_all, shop_called(alias)) for alias in ALIASES))
+    assert not Change.objects.exists()
+    for alias in ALIASES:
+        rows = SyncedProduct.objects.of(shop_called(alias))
+        assert set(rows.values_list("revision", flat=True)) == {2}
+        assert rows.count() == 60
 
 
 def test_law_20_a_shop_that_is_not_configured_here_scans(known, use_items):

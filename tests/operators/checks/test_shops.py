@@ -120,6 +120,23 @@ def test_a_feed_names_shops_that_there_are(settings, monkeypatch, aliases, messa
     assert messages() == ([("neuroon.E016", text, hint)] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("django.urls.reverse", ""),
+        (None, ""),
+        ("shop_of", "shop_of doesn't look like a module path"),
+        ("no_such.module", "No module named 'no_such'"),
+        ("django.VERSION", "it cannot be called"),
+    ],
+)
+def test_the_function_of_a_request_is_there(settings, path, reason):
+    settings.NEUROON_SHOP_FOR_REQUEST = path
+    message = f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}."
+    hint = 'Set it to "shop.markets.alias_of", the dotted path of a function of a request, or None.'
+    assert messages() == ([("neuroon.E017", message, hint)] if reason else [])
+
+
 def test_no_message_shows_a_key(settings):
     keys = {"SHOP_ID": "shop_1", "API_KEY": "sk_secret"}
     for written in ([keys], {"es": [keys]}, {"es": ES, "twin": ES | keys, "uk": UK | keys}, str(keys)):
