@@ -7,19 +7,19 @@ are folded, and it scans as soon as it can be asked again, which finds what was 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connections
+from django.db import connections, transaction
 
 from neuroon_django.api import messages
 from neuroon_django.delivery.building import Results
 from neuroon_django.feeds import Invalid, ProductSource, registry
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.source import format_error
-from neuroon_django.models import Change, Conversion, ConversionStatus, ShopState
+from neuroon_django.models import Assignment, Change, Conversion, ConversionStatus, ShopState
 from neuroon_django.models.assignment import Name, placeholder_key
 from neuroon_django.models.sql import is_conflict
 
@@ -28,25 +28,32 @@ logger = logging.getLogger("neuroon_django")
 Orders = Mapping[Name, Sequence[Change]]
 
 
-def for_each_source(
-    shops: Sequence[ShopState], work: Callable[[ShopState, ProductSource[Any]], bool]
-) -> bool:
-    """Do the work of a fold for each product feed of each shop; return whether any returned True.
+def assignments_of(shop: ShopState, named: Mapping[str, Iterable[str]]) -> list[Assignment]:
+    """Return what a shop's feeds say of products, by model label and key as text, in a savepoint.
 
-    Whatever the shop's code or SQL is asked by it stands in a savepoint of its own.
+    A feed that cannot be asked is left out, and its shop scans in the stead of what is folded.
     """
-    results: list[bool] = []
-    for shop in shops:
-        failures: list[str] = []
-        with collecting(failures):
-            for source in registry.products(shop.config):
+    found: list[Assignment] = []
+    failures: list[str] = []
+    with collecting(failures), transaction.atomic(Change.objects.db):
+        for source in registry.products(shop.config):
+            if source.label in named:
                 with collecting(failures):
-                    results.append(work(shop, source))
-        if failures:
-            shop.fold_failed(failures[0])
-        else:
-            shop.fold_succeeded()
-    return any(results)
+                    found.append(assignment_of(source, named[source.label]))
+    if failures:
+        shop.fold_failed(failures[0])
+    return found
+
+
+def assignment_of(source: ProductSource[Any], texts: Iterable[str]) -> Assignment:
+    """Return the external ids that products, by their keys as text, have now at the source's shop."""
+    asked = dict.fromkeys(texts)
+    found = source.pks(asked)
+    asked |= dict.fromkeys(found)
+    known = source.external_ids(found.values())
+    external_ids = {pk: known[pk] for pk in [*found, *known] if pk in known}
+    gone = asked.keys() - external_ids.keys()
+    return Assignment(source.label, external_ids, gone, registry.product_labels(source.shop))
 
 
 def note_unreadable(shop: ShopState, results: Results) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from neuroon_django.delivery.fan_out import by_shop, for_each_source
+from neuroon_django.delivery.fan_out import assignment_of, assignments_of, by_shop
 from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
 from neuroon_django.models import (
@@ -115,14 +115,10 @@ def make_due(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], 
     `texts` are primary keys as text. Returns whether objects were recorded that have to be folded
     again.
     """
-    asked = dict.fromkeys(texts)
-    found = source.pks(asked)
-    asked |= dict.fromkeys(found)
-    known = source.external_ids(found.values())
-    external_ids = {pk: known[pk] for pk in [*found, *known] if pk in known}
-    gone = asked.keys() - external_ids.keys()
-    labels = registry.product_labels(shop.config)
-    assignment = Assignment(source.label, external_ids, gone, labels)
+    return _assign(shop, assignment_of(source, texts), lane)
+
+
+def _assign(shop: ShopState, assignment: Assignment, lane: Lane) -> bool:
     again = SyncedProduct.objects.assign(shop, assignment, lane)
     Change.objects.append(again)
     return bool(again)
@@ -172,12 +168,9 @@ def _make_due(shops: Sequence[ShopState], named: Mapping[str, Iterable[str]]) ->
 
     Returns whether objects were recorded that have to be folded again.
     """
-
-    def work(shop: ShopState, source: ProductSource[Any]) -> bool:
-        texts = named.get(source.label)
-        return texts is not None and make_due(shop, source, texts, Lane.LIVE)
-
-    return for_each_source(shops, work)
+    found = [(shop, assignment) for shop in shops for assignment in assignments_of(shop, named)]
+    recorded = [_assign(shop, assignment, Lane.LIVE) for shop, assignment in found]
+    return any(recorded)
 
 
 def _add_dependents(

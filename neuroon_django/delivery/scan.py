@@ -240,7 +240,6 @@ class Scan:
         new = "" if position is None else str(position)
         if position is None:
             moved = scans.end_scan(self.shop.pk, old)
-            self.shop.fold_succeeded()
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

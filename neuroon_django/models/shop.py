@@ -64,9 +64,9 @@ class ShopStateQuerySet(SeveralShopsQuerySet, VerificationQuerySet):  # type: ig
         return bool(mine.update(scan_cursor=new, run_at=DbNow(), scan_retry_at=retry_at))
 
     def end_scan(self, pk: int, old: str) -> bool:
-        """Note that the scan went through the whole catalogue."""
+        """Note that the scan went through the whole catalogue: what was not folded is found."""
         mine = self.filter(pk=pk, scan_cursor=old)
-        return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
+        return bool(mine.update(scan_cursor="", scanned_at=DbNow(), fold_error=""))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -168,13 +168,6 @@ class ShopState(VerificationColumns):
         if reason != self.fold_error:
             logger.error("not_folded shop=%s reason=%s", self.config.alias, reason)
         self.fold_error = reason
-
-    def fold_succeeded(self) -> None:
-        """Note that changes are folded for this shop again."""
-        if self.fold_error:
-            self.fold_error = ""
-            ShopState.objects.set(self.pk, fold_error="")
-            logger.info("resumed_folding shop=%s", self.config.alias)
 
     def way_found(self, way: Way) -> None:
         """Remember the way in which a product was accepted."""
