@@ -30,6 +30,8 @@ TEXTS = (str, int, UUID, Promise)  # what a shop's own mapping may hold as an id
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
 _request: ContextVar[Any] = ContextVar("neuroon_request", default=None)
+# The fingerprint of the shop that this request is for, where there are several; "": not known.
+current_shop: ContextVar[str] = ContextVar("neuroon_shop", default="")
 
 Name = tuple[str, str]  # an object of the shop: model label, primary key as text
 
@@ -39,12 +41,13 @@ _decoder = json.JSONDecoder(strict=False)  # control characters may stand in a t
 @contextmanager
 def serving(request: Any, text: str) -> Iterator[None]:
     """Keep a shopper's text while a request is served."""
-    kept, served = current.set(text), _request.set(request)
+    kept, served, shop = current.set(text), _request.set(request), current_shop.set("")
     try:
         yield
     finally:
         current.reset(kept)
         _request.reset(served)
+        current_shop.reset(shop)
 
 
 def is_refused(request: Any) -> bool:

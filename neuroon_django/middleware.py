@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from neuroon_django import clicks
 from neuroon_django.conf import conf
+from neuroon_django.request_shop import shop_for_request
 
 Response = HttpResponseBase
 
@@ -48,10 +49,15 @@ class ClickAttributionMiddleware:
             return response
 
     def process_view(self, request: HttpRequest, *args: Any) -> None:
-        """Forget the clicks in the admin, where orders are not the visitor's own."""
+        """Forget the clicks in the admin, where orders are not the visitor's own.
+
+        Elsewhere note which shop they were made in; by now other middlewares have set the language.
+        """
         match = request.resolver_match
         if match is not None and "admin" in match.app_names:
             clicks.current.set("")
+        elif clicks.current.get() and (shop := shop_for_request(request)):
+            clicks.current_shop.set(shop.fingerprint)
 
     def allows(self, request: HttpRequest) -> bool:
         """Return whether this shopper consents to clicks being kept with an order.

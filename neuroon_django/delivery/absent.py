@@ -24,6 +24,19 @@ logger = logging.getLogger("neuroon_django")
 MAX_UNQUESTIONED = 20  # products of a feed that go without being counted against the rest
 
 
+def withdraw(shop: ShopState) -> None:
+    """Take out what feeds of this project sent that are not for this shop any more.
+
+    Nothing holds this back (law 7): the feeds say so themselves.
+    """
+    labels = registry.withdrawn_labels(shop.config)
+    if not labels:
+        return
+    with transaction.atomic(ShopState.objects.db):
+        FoldLock.objects.hold(shop)
+        SyncedProduct.objects.of(shop).filter(model__in=labels).disown()
+
+
 def mark_gone(shop: ShopState, after: int, limit: int) -> int:
     """Mark rows after that id whose object the shop has no more; return the page's last id, or 0.
 

@@ -27,7 +27,7 @@ from neuroon_django.delivery.fold import make_due
 from neuroon_django.delivery.history import prune
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
@@ -91,15 +91,14 @@ class Scan:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
-        where the last complete one is older than `NEUROON_SCAN_EVERY`, whoever runs and however
-        seldom, and where this process was switched off meanwhile. With `forced` whatever is absent is
-        taken out. A feed that could not be read is tried later and later, but in the `foreground` at
-        once.
+        where the last complete one is older than `NEUROON_SCAN_EVERY`, and where a process was
+        switched off meanwhile. With `forced` whatever is absent is taken out. A feed that could not
+        be read is tried later and later, but in the `foreground` at once.
         """
         if shop.run_at is None or timezone.now() - shop.run_at > HEARTBEAT:
             ShopState.objects.note_run(shop.pk)
-        if asked or unseen.is_set() or cls._is_old(shop):
-            unseen.clear()
+        asked = ShopState.objects.request_scans_of_unseen() or asked
+        if asked or cls._is_old(shop):
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
             return None
@@ -137,6 +136,8 @@ class Scan:
     def begin(self) -> None:
         """Start, or go on with a scan that was interrupted."""
         label, at = self._label_after(""), self.position
+        if not at.walk:
+            absent.withdraw(self.shop)
         if label and not at.walk:
             mirror = SyncedProduct.objects.of(self.shop)
             mirror.clear_absent()
@@ -232,8 +233,7 @@ class Scan:
 
     def _label_after(self, label: str) -> str:
         """Return the next feed's label, in their order; "" after the last."""
-        sources = registry.products(self.shop.config)
-        return min((one.label for one in sources if one.label > label), default="")
+        return min((n for n in registry.product_labels(self.shop.config) if n > label), default="")
 
     def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""

@@ -40,23 +40,26 @@ class IdentifiedSource(Source[M]):
         """Return external ids by primary key as text, of those that exist for Neuroon.
 
         The id is "" where an object has none that can be used, and None where its entry raises: such
-        an object keeps the id that its row has.
+        an object keeps the id that its row has. What the feed raises for any object is raised.
         """
         wanted = list(pks)
         if not wanted:
             return {}
         with payload_context(self.shop):
             try:
-                queryset = self.live_queryset().filter(pk__in=wanted)
-                column = self._in_sql(queryset, self.compiled["external_id"].path)
-                if column:
-                    pairs = queryset.values_list("pk", column)
-                    return {str(pk): _usable(value) for pk, value in pairs}
+                # A query of the shop's that fails would otherwise end the fold's transaction.
+                with transaction.atomic(self.db_alias):
+                    queryset = self.live_queryset().filter(pk__in=wanted)
+                    column = self._in_sql(queryset, self.compiled["external_id"].path)
+                    if column:
+                        pairs = queryset.values_list("pk", column)
+                        return {str(pk): _usable(value) for pk, value in pairs}
             except NOT_THE_SHOPS:
                 raise
             except Exception as error:
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
+                self.check_readable(wanted[:1])
             return self._external_ids_by_code(wanted)
 
     def repeated_ids(self, most: int) -> list[str]:
@@ -77,8 +80,8 @@ class IdentifiedSource(Source[M]):
     def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
         """Load products and ask the feed for their ids, in a savepoint of its own.
 
-        A query of the shop's code that fails would otherwise end the fold's transaction. Where one
-        does, halves are asked, down to the single product whose id cannot be known.
+        Where a query of the shop's code fails, halves are asked, down to the single product whose id
+        cannot be known.
         """
         found: dict[str, str | None] = {}
         todo, failures = [pks], 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
+from django.db import transaction
 from django.db.models import Model
 
 from neuroon_django import clicks
@@ -18,7 +19,7 @@ from neuroon_django.feeds.cleaning import currency, money, one_currency, text
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import ORDER_ENTRIES, ConversionLine
 from neuroon_django.feeds.keys import keys_of
-from neuroon_django.feeds.source import Invalid, M, Source
+from neuroon_django.feeds.source import NOT_THE_SHOPS, Invalid, M, Source, format_error
 
 if TYPE_CHECKING:
     from neuroon_django.feeds.rendering import ProductSource
@@ -71,6 +72,20 @@ class OrderSource(Source[M]):
         with payload_context(self.shop):
             orders = self.load(self.pks(clicked).values())
             return {pk: self.report(orders.get(pk), known) for pk, known in clicked.items()}
+
+    def shop_aliases(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return the alias of the shop that each order names, by primary key; {} where it fails."""
+        try:
+            with payload_context(self.shop), transaction.atomic(self.db_alias):
+                orders = self.load(self.pks(texts).values())
+                loaded = {pk: o for pk, o in orders.items() if not isinstance(o, Invalid)}
+                return {pk: str(self.value("shop_alias", order)) for pk, order in loaded.items()}
+        except NOT_THE_SHOPS:
+            raise
+        except Exception as error:
+            reason = messages.text_of(format_error(error))
+            logger.warning("shop_alias_failed feed=%s error=%s", self.label, reason)
+        return {}
 
     def report(self, order: M | Invalid | None, clicked: Clicked) -> ReportResult:
         """Return what an order is for Neuroon now, with the clicks that were kept for it."""

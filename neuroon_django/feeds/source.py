@@ -13,7 +13,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
+from django.db import (
+    DatabaseError,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    router,
+    transaction,
+)
 from django.db.models import Model, QuerySet
 
 from neuroon_django.api import messages
@@ -173,6 +180,14 @@ class Source(Generic[M]):
                 return {str(wanted[0]): Invalid(reason)}
         middle = len(wanted) // 2
         return self.load(wanted[:middle]) | self.load(wanted[middle:])
+
+    def check_readable(self, pks: list[Any]) -> None:
+        """Raise what the feed's queryset raises for no object at all: it is no object's fault.
+
+        `pks` are any keys.
+        """
+        with transaction.atomic(self.db_alias):
+            list(self.with_relations().filter(pk__in=pks).exclude(pk__in=pks))
 
     # Its entries
 

@@ -123,6 +123,10 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         now = {"due_at": DbNow(), "waiting_since": DbNow()}
         return self.model(shop=shop, key=key, model=name[0], object_pk=name[1], **now)
 
+    def move(self, shop: ShopState) -> None:
+        """Give orders to the shop in whose pages they were clicked."""
+        self.update(shop=shop)
+
     def begin_sending(self, rows: Sequence[Conversion], seconds: float) -> list[Conversion]:
         """Mark orders as being reported, under the order id that is reported."""
         order_ids = {row.pk: row.order_id for row in rows}

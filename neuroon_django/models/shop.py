@@ -1,27 +1,31 @@
-"""What all workers share about one shop id at one API address: the fold lock, the scan, the token."""
+"""What all workers share about one shop id at one API address: the scan, the way, the token."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.fold_lock import FoldLock
 from neuroon_django.models.index_times import add_times
 from neuroon_django.models.monitoring import MonitoringColumns, MonitoringQuerySet
+from neuroon_django.models.several_shops import SeveralShopsQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
 from neuroon_django.models.verification import VerificationColumns
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
 
+
+logger = logging.getLogger("neuroon_django")
 
 SUCCESS_REST = timedelta(seconds=10)  # between two notes of a success
 
@@ -33,40 +37,7 @@ class TokenMethod(models.TextChoices):
     SIGN = "sign"
 
 
-class FoldLockQuerySet(QuerySet["FoldLock"]):
-    """The turn to fold."""
-
-    def hold(self, shop: ShopState) -> None:
-        """Take the turn, by the first statement of a transaction, until it ends."""
-        if not self.filter(shop=shop).update(folds=F("folds") + 1):
-            self.get_or_create(shop=shop)
-            self.filter(shop=shop).update(folds=F("folds") + 1)
-
-    def folds(self, shop: ShopState) -> int:
-        """Return how many folds there were."""
-        return self.filter(shop=shop).values_list("folds", flat=True).first() or 0
-
-
-class FoldLock(models.Model):
-    """Whose turn it is to fold, in a row of its own: nothing that a page reads waits for a fold."""
-
-    shop = models.OneToOneField(
-        "neuroon_django.ShopState", models.CASCADE, primary_key=True, related_name="+"
-    )
-    folds = models.PositiveBigIntegerField(default=0)
-
-    objects = PrimaryManager.from_queryset(FoldLockQuerySet)()
-
-    class Meta:
-        base_manager_name = "objects"
-        verbose_name = _("fold lock")
-        verbose_name_plural = _("fold locks")
-
-    def __str__(self) -> str:
-        return str(self.folds)
-
-
-class ShopStateQuerySet(MonitoringQuerySet):
+class ShopStateQuerySet(SeveralShopsQuerySet, MonitoringQuerySet):  # type: ignore[override]
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
@@ -77,11 +48,6 @@ class ShopStateQuerySet(MonitoringQuerySet):
             FoldLock.objects.get_or_create(shop=shop)
         shop.config = config
         return shop
-
-    def request_other_scans(self, pk: int) -> None:
-        """Make every other address scan: what was folded here is unknown there."""
-        scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
-        self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scan_cursor="")
 
     def request_scan(self, pk: int, cursor: str = "") -> None:
         """Make the next run scan, from the beginning, whatever was scanned before."""
@@ -105,9 +71,10 @@ class ShopStateQuerySet(MonitoringQuerySet):
         return bool(mine.update(scan_cursor=new, run_at=DbNow(), scan_retry_at=retry_at))
 
     def end_scan(self, pk: int, old: str) -> bool:
-        """Note that the scan went through the whole catalogue."""
+        """Note that the scan went through the whole catalogue: what was not folded is found."""
         mine = self.filter(pk=pk, scan_cursor=old)
-        return bool(mine.update(scan_cursor="", scanned_at=DbNow(), scan_ended_at=DbNow()))
+        ended = {"scanned_at": DbNow(), "scan_ended_at": DbNow(), "fold_error": ""}
+        return bool(mine.update(scan_cursor="", **ended))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -126,6 +93,8 @@ class ShopState(MonitoringColumns, VerificationColumns):
     last_success_at = models.DateTimeField(null=True, blank=True)
     scan_cursor = models.TextField(default="", blank=True)
     scan_retry_at = models.DateTimeField(null=True, blank=True)
+    # Why changes were not folded for this shop, and it scans in their stead; "": they are.
+    fold_error = models.TextField(default="", blank=True)
     scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
     # By which path and in which form Neuroon has accepted products, and which ways it has refused.
@@ -143,6 +112,7 @@ class ShopState(MonitoringColumns, VerificationColumns):
     token_method = models.CharField(max_length=10, choices=TokenMethod.choices, default="", blank=True)
 
     config: ShopConfig  # set by `for_config`
+    in_neuroon: int  # of its products, where `unconfigured()` counted them
     _endpoints: dict[str, Endpoint] | None = None
 
     objects = PrimaryManager.from_queryset(ShopStateQuerySet)()
@@ -157,6 +127,11 @@ class ShopState(MonitoringColumns, VerificationColumns):
 
     def __str__(self) -> str:
         return f"{self.shop_id} at {self.api_url}"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The shop id and the API address, as `ShopConfig.identity` has them."""
+        return self.shop_id, self.api_url
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
@@ -202,6 +177,13 @@ class ShopState(MonitoringColumns, VerificationColumns):
         fixed = self.config.PRODUCTS_API
         known: Any = self.route if fixed == "auto" else fixed
         return known or None
+
+    def fold_failed(self, reason: str) -> None:
+        """Scan in the stead of changes that could not be folded; tell why, once per reason."""
+        ShopState.objects.fold_failed(self.pk, reason)
+        if reason != self.fold_error:
+            logger.error("not_folded shop=%s reason=%s", self.config.alias, reason)
+        self.fold_error = reason
 
     def way_found(self, way: Way) -> None:
         """Remember the way in which a product was accepted."""

@@ -114,6 +114,8 @@ def _catalogue(status: Status) -> Iterator[Problem]:
     at = Position.read(shop.scan_cursor) if shop.scan_cursor else Position()
     if at.failures:
         yield problem(f"The products of {at.label} cannot be read", "unreadable feed")
+    if shop.fold_error:
+        yield problem(f"Changes do not reach this shop's queue: {shop.fold_error}", "fold")
     if shop.scan_warning:
         yield problem(shop.scan_warning[:1].upper() + shop.scan_warning[1:], "brake")
 
@@ -163,10 +165,10 @@ def _surroundings(status: Status) -> Iterator[Problem]:
         text = f"Rows of models without a feed here are left alone: {named}"
         yield problem(text, "unknown models", "amber")
     for former in former_shops():
-        cure = CURES["former shop"].text.format(shop_id=former.shop_id)
-        rows, verb = count(former.rows, "row"), is_or_are(former.rows)
-        text = f"{rows} of {former.shop_id} at {former.api_url}, no shop here, {verb} kept"
-        yield Problem(text, cure, level="amber")
+        if left := former.in_neuroon:
+            cure = CURES["former shop"].text.format(shop_id=former.shop_id)
+            text = f"{count(left, 'product')} of {former}, no shop here, {is_or_are(left)} at Neuroon"
+            yield Problem(text, cure, level="amber")
 
 
 def _clock_skew(status: Status) -> float:

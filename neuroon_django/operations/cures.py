@@ -53,6 +53,7 @@ CURES: dict[str, Cure] = {
     "scan": Cure("Run: manage.py neuroon_sync --scan", "scan"),
     "unreadable feed": Cure("Correct the feed; the log says what it raised (not_scanned).", "scan"),
     "brake": Cure("If they are gone indeed, run: manage.py neuroon_sync --scan --force"),
+    "fold": Cure("Correct the feed or the setting; the shop is scanned by itself then."),
     "rejected": Cure("Fix {them}, then run: manage.py neuroon_sync --retry", "retry"),
     # What surrounds it
     "cache": Cure("Start the cache that NEUROON_CACHE names, or correct CACHES."),

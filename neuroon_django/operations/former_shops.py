@@ -1,50 +1,45 @@
-"""Shops that the settings name no more: their rows are kept until somebody says that they may go.
+"""Shops that were taken out of the settings: what is left of them, and how that is settled.
 
-A shop id that was mistyped for a minute must not cost what is known of the right one.
+Their rows stay, since a deploy may be taken back. Their products leave Neuroon with a key, before or
+after the shop is taken out; what is known of them here is forgotten without one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from django.db import transaction
-
-from neuroon_django.conf import conf
-from neuroon_django.models import Conversion, PlannedChange, ShopState, SyncedProduct, WaitingChild
-
-TABLES = (SyncedProduct, Conversion, WaitingChild, PlannedChange)
+from neuroon_django.conf import ShopConfig
+from neuroon_django.exceptions import ConfigurationError
+from neuroon_django.models import ShopState
 
 
-@dataclass(frozen=True)
-class FormerShop:
-    """A shop id at an API address, and how many products and orders are kept for it."""
+def former_shops() -> list[ShopState]:
+    """Return the shops that no setting stands for, with `in_neuroon`, their products still there.
 
-    shop_id: str
-    api_url: str
-    rows: int
-
-
-def former_shops() -> Iterator[FormerShop]:
-    """Yield the shops that have rows and are in no setting."""
-    for shop in _former():
-        rows = sum(table.objects.filter(shop=shop).count() for table in (SyncedProduct, Conversion))
-        if rows:
-            yield FormerShop(shop.shop_id, shop.api_url, rows)
-
-
-def forget_shop(shop_id: str) -> int:
-    """Delete all rows of a shop that is in no setting; return how many such shops there were."""
-    shops = [shop for shop in _former() if shop.shop_id == shop_id]
+    `config` has their shop id and address, and the flat settings for the rest: a flat
+    `NEUROON_API_KEY` that is theirs lets `syncing.remove_everything` take their products out.
+    """
+    shops = list(ShopState.objects.unconfigured())
     for shop in shops:
-        with transaction.atomic(ShopState.objects.db):
-            for table in TABLES:
-                rows = table.objects.filter(shop=shop)
-                rows._raw_delete(rows.db)
-            shop.delete()
-    return len(shops)
+        own = {"SHOP_ID": shop.shop_id, "API_URL": shop.api_url}
+        shop.config = ShopConfig(shop.shop_id, own)
+    return shops
 
 
-def _former() -> list[ShopState]:
-    named = {(shop.SHOP_ID, shop.API_URL) for shop in conf.shops().values()}
-    return [shop for shop in ShopState.objects.all() if (shop.shop_id, shop.api_url) not in named]
+def former_shop(shop_id: str) -> ShopState:
+    """Return the former shop of that id; `ConfigurationError` where there is none, or are several."""
+    found = [shop for shop in former_shops() if shop.shop_id == shop_id]
+    if len(found) != 1:
+        known = ", ".join(str(shop) for shop in former_shops()) or "none"
+        raise ConfigurationError(f'No former shop is called "{shop_id}". There are: {known}.')
+    return found[0]
+
+
+def forget(shop: ShopState) -> int:
+    """Forget a shop that no setting stands for: its products, orders and pauses; nothing is sent.
+
+    Returns how many products are left at Neuroon. `ConfigurationError` where the shop is configured.
+    """
+    left = ShopState.objects.unconfigured().filter(pk=shop.pk).first()
+    if left is None:
+        raise ConfigurationError(f"{shop} is in the settings; take it out first.")
+    left.delete()
+    return left.in_neuroon

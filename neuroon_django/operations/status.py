@@ -41,6 +41,7 @@ FACTS = (
     "beat_at",
     "scanned_at",
     "scan_warning",
+    "fold_error",
     "token_method",
 )
 

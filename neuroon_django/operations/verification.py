@@ -189,7 +189,7 @@ class Verification:
         """Return the widget token's age; where Neuroon answered well, it is replaced if it is due."""
         if not self.check and set(self.failed) <= {"feeds"}:
             resume(self.shop, Group.TOKEN)
-            widget.refresh_token()
+            widget.refresh_token(self.shop)
         self.shop.refresh_from_db()
         age = token_age(self.shop)
         if age is not None and is_servable(age):

@@ -13,19 +13,22 @@ from django.db import transaction
 from django.db.models import Model
 
 from neuroon_django import clicks
+from neuroon_django.conf import conf
 from neuroon_django.feeds import OrderSource, registry
 from neuroon_django.feeds.keys import keys_of
 from neuroon_django.models import Change, Conversion
 from neuroon_django.recording.record import record, recording
+from neuroon_django.request_shop import shop_for_request
 
 logger = logging.getLogger("neuroon_django")
 
 
-def attribute_order(order: Model, clicked: Any) -> None:
+def attribute_order(order: Model, clicked: Any, shop: str = "") -> None:
     """Tie a shopper's clicks to an order that was saved: a request, the cookie's text, or a mapping.
 
-    For checkouts whose requests the middleware does not see, such as a browser-rendered shop that
-    posts the cookie's text (`API.md`, "Conversions").
+    `shop` is the alias of the shop in whose pages they were made; without it the request tells, or
+    the active language. For checkouts whose requests the middleware does not see, such as a
+    browser-rendered shop that posts the cookie's text (`API.md`, "Conversions").
     """
     if not recording():
         return
@@ -33,7 +36,17 @@ def attribute_order(order: Model, clicked: Any) -> None:
         logger.warning("clicks_without_order: attribute_order() was given an order that is not saved")
         return
     refs = [(source.topic, key) for source, key in _names(order)]
-    record(refs, clicked=clicks.storable(clicks.text_of(clicked)))
+    text = clicks.storable(clicks.text_of(clicked))
+    record(refs, clicked=text, shop=_fingerprint_of(shop, clicked))
+
+
+def _fingerprint_of(alias: str, clicked: Any) -> str:
+    """Return the fingerprint of the shop that clicks were made in, "" where that is not known."""
+    request = clicked if hasattr(clicked, "COOKIES") else None
+    shop = conf.shops().get(alias) if alias else shop_for_request(request)
+    if alias and shop is None:
+        logger.warning("clicks_of_no_shop: attribute_order() was given shop=%r", alias[:100])
+    return shop.fingerprint if shop else clicks.current_shop.get()
 
 
 def clicks_of(order: Model) -> dict[str, str]:

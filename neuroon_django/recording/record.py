@@ -55,10 +55,13 @@ def write_transaction(using: str) -> AbstractContextManager[Any]:
     return transaction.atomic(using)
 
 
-def record(refs: Collection[ObjectRef], *, clicked: str = "") -> None:
-    """Append change rows to the shop's transaction, and wake a worker once it is committed."""
+def record(refs: Collection[ObjectRef], *, clicked: str = "", shop: str = "") -> None:
+    """Append change rows to the shop's transaction, and wake a worker once it is committed.
+
+    `shop` is the fingerprint of the shop in whose pages an order's products were clicked.
+    """
     if refs:
-        Change.objects.append(refs, clicks=clicked)
+        Change.objects.append(refs, clicks=clicked, shop=shop if clicked else "")
         for task in {_task_for(label) for label, _ in refs}:
             wake_after_commit(task)
 

@@ -25,6 +25,7 @@ RUNGS = [
     {"rules", "shops"},
     {"project_settings"},
     {"conf", "clicks"},
+    {"request_shop"},
     {"api", "models/sql"},
     {"models"},
     {"feeds"},

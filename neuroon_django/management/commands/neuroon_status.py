@@ -11,14 +11,15 @@ from django.db import DatabaseError
 from django.utils import translation
 
 from neuroon_django.conf import ShopConfig
+from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.management.base import COULD_NOT_RUN, FAILED, NeuroonCommand, print_table
 from neuroon_django.models import Conversion, ShopState, SyncedProduct, TokenMethod
-from neuroon_django.operations.former_shops import forget_shop
+from neuroon_django.operations.former_shops import forget, former_shop
 from neuroon_django.operations.health import MAX_AGE, Health, health_of
 from neuroon_django.operations.metrics import prometheus
 from neuroon_django.operations.status import Status, status_of
 from neuroon_django.operations.verdict import Verdict, unreadable
-from neuroon_django.operations.wording import span
+from neuroon_django.operations.wording import count, is_or_are, span
 
 Row = tuple[str, object]
 
@@ -88,10 +89,14 @@ class Command(NeuroonCommand):
 
     def forget(self, shop_id: str, *, interactive: bool) -> None:
         """Delete the rows of a shop that is in no setting."""
+        try:
+            shop = former_shop(shop_id)
+        except ConfigurationError as error:
+            self.refuse(str(error))
         self.confirm(f"Delete all that is known of {shop_id}?", interactive=interactive)
-        if not forget_shop(shop_id):
-            self.refuse(f"{shop_id} is in the settings, or has no rows.")
-        self.stdout.write(f"All rows of {shop_id} are deleted.")
+        left = forget(shop)
+        told = f" {count(left, 'product')} {is_or_are(left)} left at Neuroon." if left else ""
+        self.stdout.write(f"All rows of {shop_id} are deleted.{told}")
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Print, and fail with the problems."""

@@ -141,7 +141,7 @@ class Command(SendingCommand):
     def refresh_token(self, shop: ShopState) -> None:
         """Replace the widget token if it is due, as beat does: cron may be all that runs."""
         if shop.verified_at:
-            widget.refresh_token()
+            widget.refresh_token(shop)
 
     def print_plan(self, shop: ShopState, options: dict[str, Any]) -> None:
         """Print each product and order that a run would send, delete or reject, and how many."""

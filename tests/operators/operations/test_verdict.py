@@ -14,7 +14,7 @@ from neuroon_django.exceptions import ApiError, Forbidden, KeyRefused, Refused, 
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, ShopState, SyncedProduct
 from neuroon_django.operations import causes, heartbeats
-from neuroon_django.operations.former_shops import forget_shop
+from neuroon_django.operations.former_shops import forget, former_shop
 from neuroon_django.operations.health import Health, health_of
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verdict import unreadable
@@ -407,11 +407,12 @@ def test_rows_of_models_without_a_feed_are_told(live):
 
 
 def test_a_shop_that_is_in_no_setting_is_told_until_it_is_forgotten(live, neuroon):
-    SyncedProduct.objects.filter(external_id="A").update(shop=another_shop("shop_old", neuroon.url).pk)
+    old = another_shop("shop_old", neuroon.url)
+    SyncedProduct.objects.filter(external_id="A").update(shop=old.pk)
     [problem] = live().problems
-    text = f"1 row of shop_old at {neuroon.url}, no shop here, is kept"
+    text = f"1 product of shop_old at {neuroon.url}, no shop here, is at Neuroon"
     assert (problem.text, problem.level) == (text, "amber")
     assert problem.cure == ("If it is gone for good, run: manage.py neuroon_status --forget shop_old")
-    assert (forget_shop("shop_old"), forget_shop(neuroon.shop_id)) == (1, 0)
+    assert forget(former_shop("shop_old")) == 1
     assert live().problems == []
     assert SyncedProduct.objects.count() == 1
