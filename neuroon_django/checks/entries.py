@@ -67,8 +67,8 @@ def _signed(source: Source[Any]) -> Iterator[CheckMessage]:
     """Report files whose storage signs their addresses, which are others each time."""
     for name in ADDRESSES:
         entry = source.compiled.get(name)
-        field = _file_field(source, entry.path) if entry else None
-        if field is not None and _signs(field.storage):
+        field = _field_of(source, entry.path) if entry else None
+        if isinstance(field, FileField) and _signs(field.storage):
             storage = type(field.storage).__name__
             yield warning(
                 source,
@@ -79,13 +79,20 @@ def _signed(source: Source[Any]) -> Iterator[CheckMessage]:
             )
 
 
-def _file_field(source: Source[Any], path: str) -> FileField | None:
+def _field_of(source: Source[Any], path: str) -> Any:
+    """Return the model's field at a lookup's end, None where there is none."""
     hops, rest = walk(source.model, path)
     end = hops[-1].target if hops else source.model
     with suppress(FieldDoesNotExist, IndexError):
-        field = end._meta.get_field(rest[0])
-        return field if isinstance(field, FileField) else None
+        return end._meta.get_field(rest[0])
     return None
+
+
+def may_be_null(source: Source[Any], path: str) -> bool:
+    """Return whether a lookup may end at nothing: in a column, or on the way to it."""
+    hops, _ = walk(source.model, path)
+    fields = [*(hop.field for hop in hops), _field_of(source, path)]
+    return any(getattr(field, "null", False) for field in fields)
 
 
 def _signs(storage: Any) -> bool:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
+from neuroon_django.checks.entries import may_be_null
 from neuroon_django.checks.settings import each_shop, is_local, is_written
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig, conf
 from neuroon_django.feeds import registry
@@ -39,13 +40,15 @@ def _feeds() -> Iterator[CheckMessage]:
 
 
 def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
-    """Report feeds whose currency nobody chose."""
+    """Report feeds whose currency nobody chose, or which may give none."""
     if is_written(ShopConfig.CURRENCY.written(shop)):
         return
     for source in registry.sources(shop).values():
-        if getattr(source.feed, "currency", None) is None:
+        entry = source.compiled.get("currency")
+        if entry is None or may_be_null(source, entry.path):
+            has = "has no currency" if entry is None else f'may find no currency by "{entry.path}"'
             yield Warning(
-                f"{where}{source.name} has no currency, and NEUROON_CURRENCY is not set: "
+                f"{where}{source.name} {has}, and NEUROON_CURRENCY is not set: "
                 f"{shop.CURRENCY} is sent.",
                 hint='Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
                 obj=type(source.feed),

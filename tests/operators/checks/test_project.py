@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.shop.neuroon import CatalogueFeed
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
 ROOT = Path(__file__).parents[3]
+import_module(f"{TASKS_FRAMEWORK}.signals")  # it forgets backends where a test changes TASKS
 
 
 def test_a_right_project_hears_nothing():
@@ -210,6 +212,23 @@ def test_no_currency_anywhere(settings, monkeypatch, unset):
             'Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "may_be_null"),
+    [
+        ("brand__name", True),
+        ("stockrecords__price", True),
+        ("title", False),
+        ("get_absolute_url", False),
+    ],
+)
+def test_a_currency_that_may_be_null(settings, monkeypatch, path, may_be_null):
+    use_feed(monkeypatch, Product, type("Feed", (CatalogueFeed,), {"currency": path}))
+    settings.NEUROON_CURRENCY = None
+    told = f'Feed may find no currency by "{path}", and NEUROON_CURRENCY is not set: USD is sent.'
+    found = [message for id, message, _hint in messages() if id == "neuroon.W005"]
+    assert found == ([told] if may_be_null else [])
 
 
 def test_several_shops_are_named(settings, monkeypatch):
