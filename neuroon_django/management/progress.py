@@ -33,7 +33,7 @@ class Progress:
         if self.terminal is not None:
             columns = _columns(self.terminal)
             self.bar = self._open.enter_context(
-                tqdm(total=self.total, file=self.terminal, unit=" items", ncols=columns - 1)
+                tqdm(total=self.total, file=self.terminal, unit=" items", ncols=columns - 1, position=0)
             )
             self._open.enter_context(logging_redirect_tqdm(_loggers_with_handlers()))
         return self
