@@ -100,7 +100,7 @@ def _framework() -> Iterator[CheckMessage]:
             f'NEUROON_TASKS is "django", but no task can be made: {format_error(error)}',
             hint="Django 6.0 has the framework, before it pip install django-tasks; TASKS names a "
             'backend, with NEUROON_QUEUE (or "default") among its QUEUES.',
-            id="neuroon.E030",
+            id="neuroon.E021",
         )
     else:
         if not task_backend().has_workers:
@@ -108,7 +108,7 @@ def _framework() -> Iterator[CheckMessage]:
                 "The default backend of TASKS keeps no message: no worker is woken by a change.",
                 hint="Set TASKS to a backend with workers, as django-tasks-db has one; or set "
                 "NEUROON_TASKS = None and run neuroon_sync --watch.",
-                id="neuroon.W030",
+                id="neuroon.W021",
             )
 
 

@@ -81,7 +81,7 @@ def _feeds() -> Iterator[CheckMessage]:
                 f"{feed.__name__}: shops names {repr(alias)[:100]}, and no shop is called so.",
                 hint=f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}.",
                 obj=model,
-                id="neuroon.E016",
+                id="neuroon.E019",
             )
 
 
@@ -97,7 +97,7 @@ def _function() -> Iterator[CheckMessage]:
     yield Error(
         f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}.",
         hint=f"Set it to {Settings.SHOP_FOR_REQUEST.hint}.",
-        id="neuroon.E017",
+        id="neuroon.E020",
     )
 
 

@@ -76,7 +76,7 @@ def test_a_tasks_backend_that_keeps_no_message(settings, backend):
     settings.TASKS = {"default": {"BACKEND": f"{TASKS_FRAMEWORK}.backends.{backend}"}}
     assert messages(deploy=True) == [
         (
-            "neuroon.W030",
+            "neuroon.W021",
             "The default backend of TASKS keeps no message: no worker is woken by a change.",
             "Set TASKS to a backend with workers, as django-tasks-db has one; or set "
             "NEUROON_TASKS = None and run neuroon_sync --watch.",
@@ -98,7 +98,7 @@ def test_a_tasks_framework_that_takes_no_task(settings, monkeypatch, backend, to
     settings.TASKS = {"default": backend}
     monkeypatch.delitem(sys.modules, FRAMEWORK_TASKS, raising=False)
     [(id, message, hint)] = messages()
-    assert id == "neuroon.E030"
+    assert id == "neuroon.E021"
     assert message.startswith('NEUROON_TASKS is "django", but no task can be made: ')
     assert told in message
     assert hint.startswith("Django 6.0 has the framework, before it pip install django-tasks;")

@@ -85,7 +85,7 @@ RIGHT = {
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in RIGHT.items() for v in values])
 def test_a_right_value_is_not(settings, name, value):
     setattr(settings, f"NEUROON_{name}", value)
-    about_backends = "neuroon.W030"  # TASKS itself is as Django has it, which keeps no message
+    about_backends = "neuroon.W021"  # TASKS itself is as Django has it, which keeps no message
     assert [message for message in messages() if message[0] != about_backends] == []
 
 

@@ -117,7 +117,7 @@ def test_a_feed_names_shops_that_there_are(settings, monkeypatch, aliases, messa
     feed = type("ItemFeed", (ProductFeed,), REQUIRED | {"shops": aliases})
     use_feed(monkeypatch, Item, feed)
     text = f"ItemFeed: shops names {message}, and no shop is called so."
-    assert messages() == ([("neuroon.E016", text, hint)] if message else [])
+    assert messages() == ([("neuroon.E019", text, hint)] if message else [])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_function_of_a_request_is_there(settings, path, reason):
     settings.NEUROON_SHOP_FOR_REQUEST = path
     message = f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}."
     hint = 'Set it to "shop.markets.alias_of", the dotted path of a function of a request, or None.'
-    assert messages() == ([("neuroon.E017", message, hint)] if reason else [])
+    assert messages() == ([("neuroon.E020", message, hint)] if reason else [])
 
 
 def test_no_message_shows_a_key(settings):
