@@ -17,7 +17,7 @@ from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from tests.factories import make_product
 from tests.feeds_in_use import item_feed
-from tests.operators.commands import neuroon_sync, summary
+from tests.operators.commands import neuroon_sync, printed, summary
 from tests.shop.models import Product, StockRecord, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,8 +28,8 @@ def neuroon_reconcile(*options: str) -> tuple[str, CommandError | None]:
     try:
         call_command("neuroon_reconcile", *options, stdout=out, stderr=io.StringIO())
     except CommandError as error:
-        return out.getvalue(), error
-    return out.getvalue(), None
+        return printed(out), error
+    return printed(out), None
 
 
 def table(**counts: int) -> str:
