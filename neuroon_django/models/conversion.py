@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils import timezone
@@ -135,11 +135,14 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         unpaid = waiting.exclude(clicks="").order_by()
         return unpaid.update(**changed_once_more(), lane=Lane.BACKFILL)
 
+    def requeueable(self) -> Self:
+        """Rows of orders that were not reported."""
+        return self.exclude(status=ConversionStatus.SENT).order_by()
+
     @retry_on_deadlock
     def requeue(self) -> int:
         """Make these orders due, all but those that were reported."""
-        open_rows = self.exclude(status=ConversionStatus.SENT).order_by()
-        return open_rows.update(**changed_once_more(), lane=Lane.LIVE)
+        return self.requeueable().update(**changed_once_more(), lane=Lane.LIVE)
 
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected order due, whatever was refused."""

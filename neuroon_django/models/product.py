@@ -68,20 +68,26 @@ class SyncedProductQuerySet(AssignmentQuerySet):
             outcomes.deleted(row)
         self.settle(outcomes)
 
+    def requeueable(self) -> Self:
+        """Rows that have an object and an id of their own."""
+        return self.exclude(model="").filter(id_conflict=False).order_by()
+
     @retry_on_deadlock
     def requeue(self) -> int:
         """Make rows that have an object due, whatever Neuroon is known to hold or has refused."""
-        owned = self.exclude(model="").filter(id_conflict=False).order_by()
         pending = {"status": ProductStatus.PENDING, "lane": Lane.LIVE, "digest": ""}
-        return owned.update(**pending, **changed_once_more())
+        return self.requeueable().update(**pending, **changed_once_more())
+
+    def deletable(self) -> Self:
+        """Rows of what Neuroon has, or was about to get."""
+        due = Q(in_neuroon=True) | Q(due_at__isnull=False)
+        return self.filter(due, id_conflict=False).order_by()
 
     @retry_on_deadlock
     def enqueue_delete(self) -> int:
         """Make the delete due of what Neuroon has, or was about to get."""
-        due = Q(in_neuroon=True) | Q(due_at__isnull=False)
         deleting = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
-        found = self.filter(due, id_conflict=False).order_by()
-        return found.update(**deleting, **changed_once_more())
+        return self.deletable().update(**deleting, **changed_once_more())
 
     def disown(self) -> int:
         """Take the objects of these rows away, and queue the deletes; for models without a feed."""
