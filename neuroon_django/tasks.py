@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import Task, current_app, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from neuroon_django import widget
@@ -27,7 +27,8 @@ from neuroon_django.delivery import (
     products_wait,
 )
 from neuroon_django.models import Change, Conversion, ShopState
-from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, send_task
+from neuroon_django.operations.verification import Verification
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, VERIFICATION, send_task
 
 logger = logging.getLogger("neuroon_django")
 
@@ -95,6 +96,17 @@ def flush_conversions(shop: str = "", run: str = "") -> None:
 def refresh_widget_token() -> None:
     """Replace the widget token before it grows old."""
     widget.refresh_token()
+
+
+@shared_task(name=f"neuroon_django.tasks.{VERIFICATION}", bind=True, **LIMITS)
+def verify_shop(task: Task[..., None], shop: str = "") -> None:
+    """Verify the shop of this alias, or every one for which that was asked; keep what was found."""
+    for config in conf.shops().values():
+        state = ShopState.objects.for_config(config)
+        if shop == config.alias or (not shop and state.verification_requested_at):
+            verification = Verification(config, worker=task.request.hostname or "")
+            list(verification.run())
+            ShopState.objects.verification_ended(state.pk, verification.as_json())
 
 
 def _shops(alias: str = "") -> list[ShopConfig]:

@@ -6,7 +6,7 @@ Lists, the overview and a row's own page act in this way alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -53,13 +53,13 @@ def ask(
         "given": given,
         "back": back or request.get_full_path(),
     }
-    request.current_app = admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = admin.admin_site.name
     return TemplateResponse(request, "admin/neuroon_django/confirm.html", context)
 
 
 def tell(
     request: HttpRequest,
-    admin: ModelAdmin[Any],
+    admin: Any,
     text: str,
     *,
     obj: Any = None,
@@ -68,7 +68,7 @@ def tell(
     """Tell the person what happened, and note it in the admin's log, with the row if it is one's."""
     admin.message_user(request, text, level)
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user=cast("Any", request.user),
         content_type=ContentType.objects.get_for_model(admin.model),
         object_id=None if obj is None else str(obj.pk),
         object_repr=str(obj or admin.opts.verbose_name_plural)[:200],

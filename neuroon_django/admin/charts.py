@@ -42,8 +42,6 @@ def segments(counts: dict[str, int], labels: Any) -> list[dict[str, Any]]:
     scale, at, found = 1000 / (sum(shares.values()) or 1), 0.0, []
     for name, n in counts.items():
         width = shares[name] * scale
-        found.append(
-            {"name": name, "label": labels(name).label, "count": n, "x": at, "width": width}
-        )
+        found.append({"name": name, "label": labels(name).label, "count": n, "x": at, "width": width})
         at += width
     return found

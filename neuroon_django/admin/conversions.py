@@ -68,9 +68,7 @@ class ConversionAdmin(RowPage):
         """Return what the order was worth when it was reported."""
         return _amount(row.value, row.currency)
 
-    @admin.display(
-        description=gettext_lazy("from search"), ordering="attributed_value", empty_value=""
-    )
+    @admin.display(description=gettext_lazy("from search"), ordering="attributed_value", empty_value="")
     def from_search(self, row: Conversion) -> str | None:
         """Return the value of the lines that a search led to."""
         return _amount(row.attributed_value, row.currency)

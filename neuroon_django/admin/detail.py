@@ -53,7 +53,7 @@ class RowPage(DeliveryAdmin):
         lines = sorted(self._answers(row), reverse=True)
         if not lines:
             return _("none yet")
-        shown = [(_moment(at), text) for at, text in lines]
+        shown = [(moment(at), text) for at, text in lines]
         listed = format_html_join("", "<li><time>{}</time> {}</li>", shown)
         return format_html('<ul class="neuroon-answers">{}</ul>', listed)
 
@@ -89,6 +89,7 @@ class RowPage(DeliveryAdmin):
         return [(name, act) for name, act in self.acts.items() if act.concerned(rows).exists()]
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a moment in the person's language and the project's time zone."""
     local = timezone.localtime(at) if timezone.is_aware(at) else at
     return formats.date_format(local, "DATETIME_FORMAT")

@@ -26,7 +26,7 @@ class _Echo:
 def csv_response(
     name: str, columns: Sequence[str], rows: QuerySet[Any], complete: Callable[[list[Any]], None]
 ) -> StreamingHttpResponse:
-    """Return the rows, the latest first, with these attributes of each; `complete` adds some of them."""
+    """Return the rows, the latest first, with these attributes; `complete` adds some of them."""
     response = StreamingHttpResponse(_lines(columns, rows, complete), content_type="text/csv")
     response["Content-Disposition"] = f'attachment; filename="{slugify(name) or "rows"}.csv"'
     return response
@@ -50,5 +50,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value) if timezone.is_aware(value) else value
         return value.isoformat(sep=" ", timespec="seconds")
-    text = "" if value is None else str(value)
+    text: str = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text

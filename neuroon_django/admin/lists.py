@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
@@ -14,7 +14,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy
 
@@ -53,7 +53,8 @@ class DeliveryList(ChangeList):
         """Read the page."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        self.model_admin.complete(request, self.result_list)
+        of_rows: Any = self.model_admin
+        of_rows.complete(request, self.result_list)
 
 
 class DeliveryAdmin(ReadOnlyAdmin):
@@ -61,7 +62,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     actions = ["send_now", "retry"]
     change_form_template = "admin/neuroon_django/change_form.html"
-    list_filter: Any = ["status", ShopFilter, FeedFilter, ErrorFilter]
+    list_filter: ClassVar[Any] = ["status", ShopFilter, FeedFilter, ErrorFilter]
     ordering = ["-pk"]
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
@@ -184,13 +185,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    def export_view(self, request: HttpRequest) -> HttpResponse:
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """Return the filtered list as a CSV file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         queryset = self.get_changelist_instance(request).get_queryset(request)
         name = self.opts.verbose_name_plural
-        return csv_response(str(name), self.exported, queryset, lambda rows: self.complete(request, rows))
+        return csv_response(
+            str(name), self.exported, queryset, lambda rows: self.complete(request, rows)
+        )
 
     def button_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Do what a button of a row's page says."""

@@ -177,9 +177,7 @@ def object_link(row: Any, site: str, name: str = "") -> str:
         return name
     try:
         meta = apps.get_model(row.model)._meta
-        url = reverse(
-            f"{site}:{meta.app_label}_{meta.model_name}_change", args=[quote(row.object_pk)]
-        )
+        url = reverse(f"{site}:{meta.app_label}_{meta.model_name}_change", args=[quote(row.object_pk)])
     except (LookupError, NoReverseMatch):
         return name or f"{row.model} {row.object_pk}"
     return format_html('<a href="{}">{}</a>', url, name or f"{meta.verbose_name} {row.object_pk}")

@@ -99,15 +99,21 @@ def run_length(run: Run) -> str:
     """Return how long a run took; of one under way also how long it still takes, if that is known."""
     took = span(timedelta(seconds=run.seconds))
     left = time_left(run, run.shop)
-    return took if left is None else _("%(took)s, about %(left)s left") % {
-        "took": took,
-        "left": span(left),
-    }
+    return (
+        took
+        if left is None
+        else _("%(took)s, about %(left)s left")
+        % {
+            "took": took,
+            "left": span(left),
+        }
+    )
 
 
 def run_counts(run: Run) -> str:
     """Return what a run did, as "19,436 synced, 210 rejected"."""
-    counts = [(getattr(run, name), run._meta.get_field(name).verbose_name) for name in COUNTS]
+    fields: list[Any] = [run._meta.get_field(name) for name in COUNTS]
+    counts = [(getattr(run, field.name), field.verbose_name) for field in fields]
     return ", ".join(f"{number(n)} {name}" for n, name in counts if n)
 
 

@@ -6,23 +6,38 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
 from neuroon_django.conf import ShopConfig, conf
-from neuroon_django.exceptions import NeuroonError, NoProductList
+from neuroon_django.exceptions import ConfigurationError, NeuroonError, NoProductList
 from neuroon_django.operations.problems import obstacles
 
 FAILED, COULD_NOT_RUN = 1, 2
+DOCUMENTS = ("json", "prometheus")  # options whose output a program reads: no headings in it
+
+
+class Interrupted(CommandError):
+    """Somebody pressed Ctrl-C: no other shop has its turn."""
 
 
 class NeuroonCommand(BaseCommand):
-    """Ends with 0 where all is fine, 1 where something failed, 2 where it could not run."""
+    """Ends with 0 where all is fine, 1 where something failed, 2 where it could not run.
+
+    Without `--shop` it works for every shop of the settings, each in a section of its own; what fails
+    for one keeps no other from its turn.
+    """
 
     requires_system_checks = []
 
-    def add_no_input(self, parser: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options that all commands share; a command with more calls this first."""
+        parser.add_argument(
+            "--shop", default="", metavar="ALIAS", help="The shop to work for (default: all of them)."
+        )
+
+    def add_no_input(self, parser: CommandParser) -> None:
         """Add the option that answers questions with yes."""
         parser.add_argument(
             "--no-input", "--noinput", action="store_false", dest="interactive", help="Do not ask."
@@ -30,9 +45,48 @@ class NeuroonCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command's own work for each shop, and end with the exit code that fits."""
+        shops = self.shops(options.pop("shop"))
+        self.documents: dict[str, Any] = {}
+        failures = self.work_for_each(shops, options)
+        if self.documents:
+            self.write_json(self.documents if len(shops) > 1 else next(iter(self.documents.values())))
+        if len(shops) == 1:
+            for error in failures.values():
+                raise error
+        if failures:
+            returncode = max(error.returncode for error in failures.values())
+            raise CommandError(f"Failed for: {', '.join(failures)}", returncode=returncode)
+
+    def shops(self, alias: str) -> list[ShopConfig]:
+        """Return the shop of that alias, or all; refuse an alias that no shop has."""
         try:
-            for config in conf.shops().values():
-                self.work(config, **options)
+            return [conf.shop(alias)] if alias else list(conf.shops().values())
+        except ConfigurationError as error:
+            self.refuse(str(error))
+
+    def work_for_each(
+        self, shops: Sequence[ShopConfig], options: dict[str, Any]
+    ) -> dict[str, CommandError]:
+        """Work for these shops; return the errors by alias, which several shops' sections show too."""
+        failures: dict[str, CommandError] = {}
+        for number, config in enumerate(shops):
+            if len(shops) > 1 and not any(map(options.get, DOCUMENTS)):
+                heading = self.style.MIGRATE_HEADING(f"Shop {config.alias}")
+                self.stdout.write(f"\n{heading}" if number else heading)
+            try:
+                self.work_or_fail(config, options)
+            except Interrupted:
+                raise
+            except CommandError as error:
+                failures[config.alias] = error
+                if len(shops) > 1:
+                    self.stderr.write(self.style.ERROR(str(error)))
+        return failures
+
+    def work_or_fail(self, config: ShopConfig, options: dict[str, Any]) -> None:
+        """Work for one shop, and raise as `CommandError` whatever ends it."""
+        try:
+            self.work(config, **options)
         except DatabaseError as error:
             cause = " ".join(str(error).split())
             reason = f"The database reports: {cause}. If it is not migrated, run: manage.py migrate"
@@ -43,7 +97,7 @@ class NeuroonCommand(BaseCommand):
             raise CommandError(str(error), returncode=FAILED) from None
         except KeyboardInterrupt:
             self.stdout.write("")
-            raise CommandError(self.interrupted(), returncode=FAILED) from None
+            raise Interrupted(self.interrupted(), returncode=FAILED) from None
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Do what the command is for, for one shop."""
@@ -73,7 +127,11 @@ class NeuroonCommand(BaseCommand):
         if answer.strip().lower() not in ("y", "yes"):
             self.refuse("Nothing was done.")
 
-    def print_json(self, data: Any) -> None:
+    def print_json(self, config: ShopConfig, data: Any) -> None:
+        """Print a shop's document at the end: alone, or under its alias where there are several."""
+        self.documents[config.alias] = data
+
+    def write_json(self, data: Any) -> None:
         """Print one document."""
         self.stdout.write(json.dumps(data, indent=2, cls=DjangoJSONEncoder, ensure_ascii=False))
 

@@ -3,7 +3,8 @@
 `change` is the outbox, `product` the mirror, `conversion` the orders; `delivery` tells how rows of
 both are claimed and settled, `assignment` which object owns which external id. `shop` and `endpoint`
 are what all workers share, `waiting` the children of products that are not sent yet,
-`planned` what changes by the clock, `run` what runs did. A row's columns change only through the methods of these files.
+`planned` what changes by the clock, `run` what runs did. A row's columns change only through the
+methods of these files.
 """
 
 from neuroon_django.models.assignment import Assignment

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
+from neuroon_django.models.verification import VerificationColumns, VerificationQuerySet
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -62,7 +63,7 @@ class FoldLock(models.Model):
         return str(self.folds)
 
 
-class ShopStateQuerySet(QuerySet["ShopState"]):
+class ShopStateQuerySet(VerificationQuerySet):
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
@@ -107,7 +108,7 @@ class ShopStateQuerySet(QuerySet["ShopState"]):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(models.Model):
+class ShopState(VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)

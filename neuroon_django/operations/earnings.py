@@ -42,9 +42,7 @@ def earnings_of(shop: ShopState) -> list[Earned]:
     return sorted(earned, key=lambda one: -one.orders)
 
 
-def _earned(
-    currency: str, found: dict[date, tuple[int, Decimal, Decimal]], days: list[date]
-) -> Earned:
+def _earned(currency: str, found: dict[date, tuple[int, Decimal, Decimal]], days: list[date]) -> Earned:
     orders, attributed, value = (sum(column) for column in zip(*found.values(), strict=True))
     nothing = (0, Decimal(0), Decimal(0))
     by_day = [(day, found.get(day, nothing)[1]) for day in days]

@@ -34,7 +34,10 @@ BEFORE_NEUROON = ("settings", "tables")  # where these fail, nothing was asked
 
 
 class Verification:
-    """One walk through all steps. With `check` nothing is changed, here or at Neuroon."""
+    """One walk through all steps. With `check` nothing is changed, here or at Neuroon.
+
+    `worker` is the name of the worker that it runs in, "" where a person waits for it.
+    """
 
     client: Client  # made once the settings are known to be right
     shop: ShopState  # read once the tables are known to exist
@@ -45,10 +48,12 @@ class Verification:
         domains: Sequence[str] = (),
         *,
         check: bool = False,
+        worker: str = "",
     ) -> None:
         self.config = config
         self.domains = [*map(ascii_address, domains)] or [config.STOREFRONT_URL]
         self.check = check
+        self.worker = worker
         self.steps: list[Step] = []  # taken so far
         self.facts: dict[str, Any] = {}  # what Neuroon says of the domain
 
@@ -94,7 +99,7 @@ class Verification:
         yield from try_feeds(self.config)
         yield check_tables()
         self.shop = ShopState.objects.for_config(self.config)
-        yield probe_workers()
+        yield probe_workers(self.worker)
         with self._connected():
             yield self._asked("api", self._ask_api)
             yield self._route()

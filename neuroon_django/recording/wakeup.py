@@ -22,7 +22,7 @@ from neuroon_django.models import Change
 
 logger = logging.getLogger("neuroon_django")
 
-PRODUCTS, ORDERS = "flush_products", "flush_conversions"
+PRODUCTS, ORDERS, VERIFICATION = "flush_products", "flush_conversions", "verify_shop"
 COOLDOWN = 30.0  # seconds between wake-ups that fail
 EXPIRES = 60.0  # seconds after which beat has sent a message anyway
 

@@ -18,8 +18,8 @@ from django.conf import settings as django_settings
 from django.db import connection
 
 from neuroon_django import attribute_order, clicks
-from neuroon_django.models import Conversion, SyncedProduct
-from tests.factories import make_product
+from neuroon_django.models import Conversion, ShopState, SyncedProduct
+from tests.factories import current_shop, make_product
 from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,3 +124,23 @@ def test_law_13_an_order_paid_in_a_celery_task(neuroon, flush_orders, worker, br
     broker.send_task("tests.pay", ["1"])
     until(lambda: Conversion.objects.filter(status="sent").exists())
     assert neuroon.conversions["1"]["conversions"][0]["searchLogId"] == "search-1"
+
+
+def test_a_worker_verifies_the_shop_that_was_asked_for(neuroon, worker, broker):
+    """The admin asks with a row and a message, and shows what the worker has written to the row."""
+    make_product("A")
+    neuroon.verified = False
+    shop = current_shop()
+    ShopState.objects.request_verification(shop.pk)
+    worker()
+    until(
+        lambda: ShopState.objects.exclude(verification=None).exists(),
+        lambda: broker.send_task("neuroon_django.tasks.verify_shop"),
+    )
+    shop.refresh_from_db()
+    assert shop.verification_requested_at is None
+    assert shop.verification_ended_at is not None
+    assert shop.verification["passed"] is True
+    steps = {step["name"]: step for step in shop.verification["steps"]}
+    assert steps["celery"]["text"].endswith(" does this")
+    assert neuroon.verified

@@ -23,6 +23,7 @@ class Command(SendingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
+        super().add_arguments(parser)
         parser.description = (
             "Compares Neuroon's own list with the shop: what only one side has, and where name, price "
             "or stock differ. Exits 1 when they differ and were not repaired."

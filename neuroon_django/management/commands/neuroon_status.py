@@ -23,6 +23,7 @@ class Command(NeuroonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
+        super().add_arguments(parser)
         parser.description = (
             "Tells how things stand, and exits 1 when something needs a person: a health check."
         )
@@ -51,7 +52,7 @@ class Command(NeuroonCommand):
             ask_quota=True,
         )
         if options["json"]:
-            self.print_json(health.as_json())
+            self.print_json(config, health.as_json())
         else:
             self.print_health(health)
         if health.problems:

@@ -19,6 +19,7 @@ class Command(SendingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
+        super().add_arguments(parser)
         parser.description = (
             "Sends everything that is queued, now: backoffs and pauses do not hold it back, a "
             "Retry-After from Neuroon does. Exits 1 when something was rejected or is still queued."

@@ -17,6 +17,7 @@ class Command(NeuroonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
+        super().add_arguments(parser)
         parser.description = (
             "Checks the set-up step by step, verifies the domain at Neuroon and ends all pauses."
         )
@@ -44,7 +45,7 @@ class Command(NeuroonCommand):
             if options["unverify"] and step.name == "tables" and not step.failed:
                 self.ask(config, interactive=options["interactive"], as_json=options["json"])
         if options["json"]:
-            self.print_json(verification.as_json())
+            self.print_json(config, verification.as_json())
         if not verification.passed:
             returncode = FAILED if verification.could_run else COULD_NOT_RUN
             raise CommandError(f"Failed: {', '.join(verification.failed)}", returncode=returncode)
