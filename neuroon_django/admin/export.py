@@ -48,7 +48,7 @@ def _lines(
 def _cell(value: Any) -> str:
     """Return a value as text that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
-        value = timezone.localtime(value) if timezone.is_aware(value) else value
-        return value.isoformat(sep=" ", timespec="seconds")
+        local = timezone.localtime(value) if timezone.is_aware(value) else value
+        return str(local.replace(tzinfo=None, microsecond=0))
     text: str = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return "'" + text if text.startswith(FORMULA) else text

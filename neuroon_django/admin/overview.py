@@ -18,12 +18,13 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from neuroon_django.admin import buttons, words
 from neuroon_django.admin.charts import bars, segments
 from neuroon_django.admin.rows import ReadOnlyAdmin, shop_of
 from neuroon_django.admin.runs import charts_of, run_counts, run_length, run_state
-from neuroon_django.admin.words import number, span
+from neuroon_django.admin.words import counted, number, span
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, Group, Run, ShopState, SyncedProduct
 from neuroon_django.operations.earnings import Earned, earnings_of
@@ -34,6 +35,8 @@ from neuroon_django.operations.triage import Reason, reasons_of
 
 TEMPLATES = "admin/neuroon_django/shopstate"
 RUNS = 5  # that the overview shows
+RETRY_THESE = ngettext_lazy("Retry this %(n)s", "Retry these %(n)s", "count")
+FROM_ORDERS = ngettext_lazy("from %(n)s order of %(value)s", "from %(n)s orders of %(value)s", "count")
 
 
 @dataclass
@@ -176,16 +179,24 @@ def _totals(shop: ShopState, products: dict[str, int]) -> dict[str, Any]:
 
 
 def _reason_rows(reasons: list[Reason], kind: str) -> list[dict[str, Any]]:
-    return [{"kind": kind, "reason": reason, "count": number(reason.count)} for reason in reasons]
+    return [
+        {
+            "kind": kind,
+            "reason": reason,
+            "count": number(reason.count),
+            "retry": counted(RETRY_THESE, reason.count),
+        }
+        for reason in reasons
+    ]
 
 
 def _earned_row(earned: Earned) -> dict[str, Any]:
     """Return a currency's sums and its chart for the template."""
     days = [(f"{day:%d.%m.}", float(n), f"{number(n, 2)} {earned.currency}") for day, n in earned.days]
+    value = f"{number(earned.value, 2)} {earned.currency}"
     return {
         "currency": earned.currency,
         "attributed": number(earned.attributed, 2),
-        "value": number(earned.value, 2),
-        "orders": number(earned.orders),
+        "orders": counted(FROM_ORDERS, earned.orders, value=value),
         "chart": bars(days),
     }

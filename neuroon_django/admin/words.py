@@ -30,9 +30,9 @@ def number(n: int | float | Decimal, decimals: int = 0) -> str:
     return str(formats.number_format(n, decimals, use_l10n=True, force_grouping=True))
 
 
-def counted(phrase: Any, n: int) -> str:
+def counted(phrase: Any, n: int, **values: str) -> str:
     """Return a lazy plural phrase about that many."""
-    return str(phrase % {"n": number(n), "count": n})
+    return str(phrase % {"n": number(n), "count": n, **values})
 
 
 def span(length: timedelta) -> str:
