@@ -10,14 +10,14 @@ import msgspec
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from neuroon_django.admin.lists import Act, DeliveryAdmin
+from neuroon_django.admin.words import moment
 from neuroon_django.feeds import Invalid
 
 LOGGED = 10  # entries of the admin's log that a row's page shows
@@ -30,10 +30,6 @@ class RowPage(DeliveryAdmin):
 
     def rendered(self, row: Any) -> object:
         """Return what the row's object is for Neuroon now."""
-        raise NotImplementedError
-
-    def accepted_at(self, row: Any) -> datetime | None:
-        """Return when Neuroon accepted it last."""
         raise NotImplementedError
 
     @admin.display(description=gettext_lazy("as it would be sent now"))
@@ -66,30 +62,22 @@ class RowPage(DeliveryAdmin):
         if failed is not None:
             yield failed, row.last_error if fails else _("failed")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> Any:
         """Show the row with its buttons, and what people have done with it."""
-        may = self.has_operate_permission(request)
-        content_type = ContentType.objects.get_for_model(self.model)
-        logged = LogEntry.objects.filter(content_type=content_type, object_id=object_id)
-        query = request.GET.urlencode()
+        row, query = kwargs["obj"], request.GET.urlencode()
         name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_act"
-        context = {
-            "acts": self.buttons(request, object_id) if may else [],
-            "act_url": reverse(name, args=[object_id]) + (f"?{query}" if query else ""),
+        content_type = ContentType.objects.get_for_model(self.model)
+        logged = LogEntry.objects.filter(content_type=content_type, object_id=str(row.pk))
+        may = self.has_operate_permission(request)
+        context |= {
+            "acts": self._possible(request, row) if may else [],
+            "act_url": reverse(name, args=[row.pk]) + (f"?{query}" if query else ""),
             "asks_neuroon": self.asks_neuroon and may,
             "logged": logged.select_related("user").order_by("-action_time")[:LOGGED],
         }
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        return super().render_change_form(request, context, **kwargs)
 
-    def buttons(self, request: HttpRequest, object_id: str) -> list[tuple[str, Act]]:
+    def _possible(self, request: HttpRequest, row: Any) -> list[tuple[str, Act]]:
         """Return what can be done with the row as it is now."""
-        rows = self.get_queryset(request).filter(pk=object_id)
+        rows = self.get_queryset(request).filter(pk=row.pk)
         return [(name, act) for name, act in self.acts.items() if act.concerned(rows).exists()]
-
-
-def moment(at: datetime) -> str:
-    """Return a moment in the person's language and the project's time zone."""
-    local = timezone.localtime(at) if timezone.is_aware(at) else at
-    return formats.date_format(local, "DATETIME_FORMAT")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin, messages
@@ -16,6 +17,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from neuroon_django.admin import acting
@@ -30,7 +33,7 @@ from neuroon_django.admin.rows import (
     shops_of,
     state,
 )
-from neuroon_django.admin.words import counted
+from neuroon_django.admin.words import counted, moment, span
 from neuroon_django.operations.wording import shorten
 from neuroon_django.recording.wakeup import wake_after_commit
 
@@ -140,6 +143,19 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def error(self, row: Any) -> str:
         """Return the last error, cut short."""
         return shorten(row.last_error)
+
+    @admin.display(description=gettext_lazy("when"), ordering="due_at")
+    def when(self, row: Any) -> str:
+        """Return when it is tried next or, of what is settled, when Neuroon last accepted it."""
+        if row.due_at is not None:
+            wait = row.due_at - timezone.now()
+            return _("in %(span)s") % {"span": span(wait)} if wait > timedelta(0) else _("now")
+        accepted = self.accepted_at(row)
+        return moment(accepted, "SHORT_DATETIME_FORMAT") if accepted else ""
+
+    def accepted_at(self, row: Any) -> datetime | None:
+        """Return when Neuroon last accepted it."""
+        raise NotImplementedError
 
     # Acting
 

@@ -19,9 +19,8 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from neuroon_django import mark_changed
 from neuroon_django.admin import acting
-from neuroon_django.admin.detail import moment
 from neuroon_django.admin.rows import shops_of, state
-from neuroon_django.admin.words import number
+from neuroon_django.admin.words import moment, number
 from neuroon_django.conf import conf
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct

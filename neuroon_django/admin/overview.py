@@ -35,7 +35,7 @@ from neuroon_django.operations.triage import Reason, reasons_of
 
 TEMPLATES = "admin/neuroon_django/shopstate"
 RUNS = 5  # that the overview shows
-RETRY_THESE = ngettext_lazy("Retry this %(n)s", "Retry these %(n)s", "count")
+RETRY_THESE = ngettext_lazy("Retry %(n)s", "Retry these %(n)s", "count")
 FROM_ORDERS = ngettext_lazy("from %(n)s order of %(value)s", "from %(n)s orders of %(value)s", "count")
 
 

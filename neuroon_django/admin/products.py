@@ -41,7 +41,7 @@ class SyncedProductAdmin(RowPage):
     """What Neuroon has of each product, or why it has none."""
 
     actions = ["send_now", "retry", "remove"]
-    list_display = ["state", "external_id", "shop_object", "error", "due_at", "synced_at"]
+    list_display = ["state", "external_id", "shop_object", "error", "when"]
     list_display_links = ["external_id"]
     search_fields = ["external_id"]
     search_help_text = gettext_lazy(

@@ -9,14 +9,13 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from neuroon_django.admin.charts import bars
 from neuroon_django.admin.rows import BoundedPaginator, ReadOnlyAdmin, ShopFilter, shop_of, shops_of
-from neuroon_django.admin.words import number, span
+from neuroon_django.admin.words import moment, number, span
 from neuroon_django.models import Run, ShopState
 from neuroon_django.operations.throughput import hours_of, time_left
 
@@ -120,14 +119,10 @@ def run_counts(run: Run) -> str:
 def charts_of(shop: ShopState) -> dict[str, Any]:
     """Return the charts of throughput and queue age over the last 24 hours, in one query."""
     hours = hours_of(shop)
-    labels = [formats.time_format(_local(hour.begin), "H:i") for hour in hours]
+    labels = [moment(hour.begin, "H:i") for hour in hours]
     sent = [(label, h.sent, number(round(h.sent))) for label, h in zip(labels, hours, strict=True)]
     waits = [
-        (label, h.longest_wait, span(timedelta(seconds=h.longest_wait)))
+        (label, round(h.longest_wait), span(timedelta(seconds=h.longest_wait)))
         for label, h in zip(labels, hours, strict=True)
     ]
     return {"throughput": bars(sent), "queue_age": bars(waits)}
-
-
-def _local(moment: Any) -> Any:
-    return timezone.localtime(moment) if timezone.is_aware(moment) else moment

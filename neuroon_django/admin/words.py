@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +33,11 @@ def number(n: int | float | Decimal, decimals: int = 0) -> str:
 def counted(phrase: Any, n: int, **values: str) -> str:
     """Return a lazy plural phrase about that many."""
     return str(phrase % {"n": number(n), "count": n, **values})
+
+
+def moment(at: datetime, form: str = "DATETIME_FORMAT") -> str:
+    """Return a moment in the person's language and the project's time zone."""
+    return str(formats.date_format(timezone.localtime(at) if timezone.is_aware(at) else at, form))
 
 
 def span(length: timedelta) -> str:

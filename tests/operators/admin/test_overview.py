@@ -47,7 +47,7 @@ def test_the_overview(neuroon, flush, operator):
     assert "products, deletes : POST /p: 403 not verified" in text
     assert "synced 1 rejected 1 " in text
     assert "Unprocessed changes 2" in text  # the product and its stock record
-    assert re.search(r"1 no price \d\d/\d\d/\d{4} .+ Retry this 1 ", text)
+    assert re.search(r"1 no price \d\d/\d\d/\d{4} .+ Retry 1 ", text)
     assert text.count("To see what to correct, run: manage.py neuroon_verify") == 1
     assert "1 product was rejected (no price) Fix it, then run: manage.py neuroon_sync --retry" in text
     assert 'name="resume"' in html
@@ -183,7 +183,7 @@ def test_what_was_rejected_stands_by_reason_and_is_tried_again(neuroon, flush, o
     make_product("LONG", price="-1")
     flush()
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert "Retry these 3" in html and "Retry this 1" in html
+    assert "Retry these 3" in html and "Retry 1" in html
     assert 'href="/admin/neuroon_django/syncedproduct/?error=no%20price"' in html
     data = {"retry": "1", "kind": "product", "reason": "no price"}
     answer = operator.post(reverse(OVERVIEW), data, follow=True)
