@@ -1,8 +1,9 @@
 """The `NEUROON_…` settings: one descriptor each, which holds default, cleaning, rule and hint.
 
 `ShopConfig` has what belongs to one shop and is passed to whatever needs it; `conf`, of the class
-`Settings`, has what belongs to the project, and the project's shops. Everything is read on use and
-nothing is cached, so `override_settings` works. The system checks walk over the same descriptors.
+`Settings`, has what belongs to the project (`project_settings`), and the project's shops. Everything
+is read on use and nothing is cached, so `override_settings` works. The system checks walk over the
+same descriptors.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,8 +21,8 @@ from django.conf import settings
 from neuroon_django import environment, rules
 from neuroon_django.api.messages import MAX_BATCH
 from neuroon_django.exceptions import ConfigurationError
+from neuroon_django.project_settings import ProjectSettings
 from neuroon_django.rules import (
-    PREFIX,
     Setting,
     ascii_address,
     number,
@@ -32,18 +32,7 @@ from neuroon_django.rules import (
     up_to,
     whole,
 )
-
-__all__ = [
-    "DEFAULT_API_URL",
-    "NAMES",
-    "PREFIX",
-    "VERSION",
-    "Secret",
-    "Settings",
-    "ShopConfig",
-    "ascii_address",
-    "conf",
-]
+from neuroon_django.shops import declared_shops, first_of_each
 
 DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"
@@ -156,6 +145,11 @@ class ShopConfig:
     )
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """Return the shop id and the API address, which the shop's rows hang on."""
+        return self.SHOP_ID, self.API_URL
+
+    @property
     def is_silent(self) -> bool:
         """Whether tests run here that did not say where Neuroon is: nothing may leave."""
         return environment.runs_tests() and not environment.is_turned_on(self.API_URL)
@@ -191,36 +185,8 @@ class ShopConfig:
         } | changes
 
 
-class Settings:
+class Settings(ProjectSettings):
     """The settings of the project, and its shops."""
-
-    own: Mapping[str, Any] = {}  # a project's settings are flat
-
-    DEBOUNCE = Setting(2, clean=float, rule=number(0, 3600), hint="2, in seconds, from 0 to 3600")
-    WIDGET_TIMEOUT = Setting(2, clean=float, rule=number(0.1, 60), hint="2, in seconds, from 0.1 to 60")
-    CACHE = Setting[str](
-        "default",
-        rule=lambda value: rules.is_text(value) and value in settings.CACHES,
-        hint="a name in CACHES",
-    )
-    QUEUE = Setting[str | None](
-        None,
-        rule=rules.is_text,
-        hint='"neuroon", the name of a Celery queue, or None',
-    )
-    ENABLED = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
-    AUTO_SYNC = Setting(True, clean=bool, rule=rules.is_bool, hint="True or False")
-    KEEP_CLICKS = Setting(
-        90,
-        clean=lambda value: value if isinstance(value, timedelta) else timedelta(days=float(value)),
-        rule=rules.is_age,
-        hint="90, in days, or a timedelta, of ten years at most",
-    )
-    CONTEXT = Setting[str](
-        "",
-        rule=rules.is_text,
-        hint='"shop.scopes.everything", the dotted path of a context manager, or None',
-    )
 
     @property
     def can_send(self) -> bool:
@@ -234,15 +200,23 @@ class Settings:
         return environment.runs_tests() and all(shop.is_silent for shop in shops)
 
     def shops(self) -> dict[str, ShopConfig]:
-        """Return the project's shops by alias."""
-        return {DEFAULT_ALIAS: ShopConfig(DEFAULT_ALIAS)}
+        """Return the project's shops by alias: those of `NEUROON_SHOPS`, else the flat settings' one.
 
-    def shop(self, alias: str = DEFAULT_ALIAS) -> ShopConfig:
-        """Return one shop's settings; an alias that is none raises `ConfigurationError`."""
+        There is always one. What cannot be a shop is left out; the system checks tell of it.
+        """
+        declared = [ShopConfig(alias, own) for alias, own in declared_shops(self.SHOPS).items()]
+        shops = first_of_each(declared, lambda shop: shop.identity) or [ShopConfig(DEFAULT_ALIAS)]
+        return {shop.alias: shop for shop in shops}
+
+    def shop(self, alias: str = "") -> ShopConfig:
+        """Return one shop's settings, the first shop's without an alias.
+
+        An alias that is none raises `ConfigurationError`.
+        """
         shops = self.shops()
-        if alias not in shops:
+        if alias and alias not in shops:
             raise ConfigurationError(f'No shop is called "{alias}". There are: {", ".join(shops)}.')
-        return shops[alias]
+        return shops[alias or next(iter(shops))]
 
 
 NAMES = (*settings_of(ShopConfig), *settings_of(Settings))

@@ -21,7 +21,7 @@ from django.utils.encoding import iri_to_uri
 logger = logging.getLogger("neuroon_django")
 
 PREFIX = "NEUROON_"
-SECRETS = ("API_KEY",)  # settings whose value is never shown
+SECRETS = ("API_KEY", "SHOPS")  # settings whose value is never shown: it is a key, or holds some
 
 T = TypeVar("T")
 Rule = Callable[[Any], bool]
@@ -112,8 +112,9 @@ class Setting(Generic[T]):
 
 
 def settings_of(owner: type) -> dict[str, Setting[Any]]:
-    """Return the settings that a class itself declares, by name, in their order."""
-    return {name: value for name, value in vars(owner).items() if isinstance(value, Setting)}
+    """Return the settings that a class declares, by name, in their order."""
+    declared = [item for cls in reversed(owner.__mro__) for item in vars(cls).items()]
+    return {name: value for name, value in declared if isinstance(value, Setting)}
 
 
 def ascii_address(url: str) -> str:
@@ -200,6 +201,11 @@ def _is_plain(value: Any) -> bool:
 def is_currency(value: Any) -> bool:
     """Return whether a value looks like a currency of ISO 4217."""
     return is_text(value) and re.fullmatch("[A-Z]{3}", value) is not None
+
+
+def days(value: Any) -> timedelta:
+    """Return a timedelta as it is, and a number as so many days."""
+    return value if isinstance(value, timedelta) else timedelta(days=float(value))
 
 
 def is_age(value: Any) -> bool:

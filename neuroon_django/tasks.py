@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import Task, current_app, shared_task
+from celery import Task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from neuroon_django import widget
@@ -28,7 +28,8 @@ from neuroon_django.delivery import (
 )
 from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.operations.verification import Verification
-from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, VERIFICATION, send_task
+from neuroon_django.recording.publishing import send_task, task_backend
+from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, VERIFICATION
 
 logger = logging.getLogger("neuroon_django")
 
@@ -122,7 +123,7 @@ def _for_each_shop(task: str, alias: str, work: Work) -> bool:
     """
     shops, failure = _shops(alias), None
     for number, config in enumerate(shops):
-        if number and not current_app.conf.task_always_eager:
+        if number and not task_backend().runs_inline:
             send_task(task, kwargs={"shop": config.alias})
             continue
         try:
@@ -139,7 +140,7 @@ def _for_each_shop(task: str, alias: str, work: Work) -> bool:
 
 def _go_on(task: str, config: ShopConfig, run: Engine | None) -> None:
     """Publish the message that goes on with a run that ended before its work did."""
-    if run is None or run.follow_up is None or current_app.conf.task_always_eager:
+    if run is None or run.follow_up is None or task_backend().runs_inline:
         return
     countdown, token = run.follow_up
     send_task(task, countdown=countdown, kwargs={"shop": config.alias, "run": token})
@@ -147,4 +148,4 @@ def _go_on(task: str, config: ShopConfig, run: Engine | None) -> None:
 
 def _budget() -> float:
     """Return the monotonic second until which a task works; eager tasks work to the end."""
-    return float("inf") if current_app.conf.task_always_eager else time.monotonic() + BUDGET
+    return float("inf") if task_backend().runs_inline else time.monotonic() + BUDGET

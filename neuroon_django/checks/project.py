@@ -7,13 +7,15 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
 from neuroon_django.checks.settings import each_shop, is_local, is_written
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig, conf
 from neuroon_django.feeds import registry
+from neuroon_django.feeds.source import format_error
 from neuroon_django.operations.problems import NO_FEED
+from neuroon_django.recording.publishing import FRAMEWORK_TASKS, task_backend
 from neuroon_django.rules import is_address
 from neuroon_django.schedules import beat_schedule
 
@@ -68,8 +70,37 @@ def _keeps_clicks(path: str) -> bool:
 
 
 def _workers() -> Iterator[CheckMessage]:
+    """Report that a change wakes nobody, where somebody should be woken."""
     if not conf.AUTO_SYNC or conf.is_silent:  # tests have no workers
         return
+    if conf.TASKS == "celery":
+        yield from _celery()
+    elif conf.TASKS == "django":
+        yield from _framework()
+
+
+def _framework() -> Iterator[CheckMessage]:
+    """Report that Django's Tasks framework is missing or wrong, or that its backend has no workers."""
+    try:
+        import_string(f"{FRAMEWORK_TASKS}.flush_products")
+    except Exception as error:  # the framework's, its backend's or the setting's own
+        yield Error(
+            f'NEUROON_TASKS is "django", but no task can be made: {format_error(error)}',
+            hint="Django 6.0 has the framework, before it pip install django-tasks; TASKS names a "
+            'backend, with NEUROON_QUEUE (or "default") among its QUEUES.',
+            id="neuroon.E030",
+        )
+    else:
+        if not task_backend().has_workers:
+            yield Warning(
+                "The default backend of TASKS keeps no message: no worker is woken by a change.",
+                hint="Set TASKS to a backend with workers, as django-tasks-db has one; or set "
+                "NEUROON_TASKS = None and run neuroon_sync --watch.",
+                id="neuroon.W030",
+            )
+
+
+def _celery() -> Iterator[CheckMessage]:
     config = current_app.conf
     if config.task_always_eager:
         yield Warning(
@@ -93,7 +124,7 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     if not conf.ENABLED:
         return []
     addresses = [message for shop, where in each_shop() for message in _live_addresses(shop, where)]
-    return [*addresses, *_beat()]
+    return [*addresses, *(_beat() if conf.TASKS == "celery" else ())]
 
 
 def _live_addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.translation import get_supported_language_variant
 
-from neuroon_django.conf import NAMES, PREFIX, Settings, ShopConfig, conf
-from neuroon_django.rules import Configured, Setting, is_address, settings_of
+from neuroon_django.checks.shops import check_shops
+from neuroon_django.conf import NAMES, Settings, ShopConfig, conf
+from neuroon_django.rules import PREFIX, Configured, Setting, is_address, settings_of
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, never bound to
 PINNED_WIDGET = '"https://cdn.neuroon.ai/widget@0.9.10/widget.js"'
@@ -22,7 +23,8 @@ PINNED_WIDGET = '"https://cdn.neuroon.ai/widget@0.9.10/widget.js"'
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Check the values of every shop and of the project, and names that are no settings."""
     shop_messages = [message for shop, where in each_shop() for message in _shop(shop, where)]
-    return [*shop_messages, *_values(conf, settings_of(Settings)), *_names()]
+    project = _values(conf, settings_of(Settings))
+    return [*shop_messages, *project, *check_shops(), *_names()]
 
 
 def each_shop() -> Iterator[tuple[ShopConfig, str]]:

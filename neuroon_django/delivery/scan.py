@@ -20,6 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
@@ -31,8 +32,7 @@ from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 logger = logging.getLogger("neuroon_django")
 
 PAGE = 500
-RUN_GAP = 300.0  # seconds without a run after which the shop counts as unattended
-HEARTBEAT = 20.0  # seconds between two notes that a worker is here
+HEARTBEAT = timedelta(seconds=20)  # between two notes that a worker is here
 
 # The walks of a scan: the catalogue, the mirror, and the rows that both have found absent.
 SHOP, MIRROR, ABSENT = "shop", "mirror", "absent"
@@ -90,15 +90,14 @@ class Scan:
         """Return a scan, begun or gone on with, where the shop needs one; notes that a run is here.
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
-        and where changes may have gone unseen: the app was switched off, which no row can tell, so a
-        time without any run counts as that. With `forced` whatever is absent is taken out. A feed
-        that could not be read is tried later and later, but in the `foreground` at once.
+        where the last complete one is older than `NEUROON_SCAN_EVERY`, whoever runs and however
+        seldom, and where this process was switched off meanwhile. With `forced` whatever is absent is
+        taken out. A feed that could not be read is tried later and later, but in the `foreground` at
+        once.
         """
-        since = timezone.now() - shop.run_at if shop.run_at else timedelta.max
-        unattended = since > timedelta(seconds=RUN_GAP)
-        if since > timedelta(seconds=HEARTBEAT):
+        if shop.run_at is None or timezone.now() - shop.run_at > HEARTBEAT:
             ShopState.objects.note_run(shop.pk)
-        if unattended or asked or unseen.is_set():
+        if asked or unseen.is_set() or cls._is_old(shop):
             unseen.clear()
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
@@ -107,6 +106,14 @@ class Scan:
         scan = cls(shop)
         scan.begin()
         return scan
+
+    @staticmethod
+    def _is_old(shop: ShopState) -> bool:
+        """Return whether the last complete scan is older than the settings allow."""
+        every = conf.SCAN_EVERY
+        if every is None or shop.scanned_at is None or shop.scan_cursor:
+            return False
+        return timezone.now() - shop.scanned_at > every
 
     @staticmethod
     def _is_under_way(shop: ShopState, *, foreground: bool) -> bool:

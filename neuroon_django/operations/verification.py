@@ -16,7 +16,7 @@ from django.utils import timezone
 from neuroon_django import widget
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
-from neuroon_django.conf import ShopConfig, ascii_address
+from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, ShopState, TokenMethod
 from neuroon_django.operations.cures import advice
@@ -25,6 +25,7 @@ from neuroon_django.operations.status import is_servable, resume, token_age, wai
 from neuroon_django.operations.steps import Step, check_settings, check_tables
 from neuroon_django.operations.wording import count
 from neuroon_django.operations.worker_probe import probe_workers
+from neuroon_django.rules import ascii_address
 
 logger = logging.getLogger("neuroon_django")
 

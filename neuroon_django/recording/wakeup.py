@@ -1,7 +1,7 @@
 """Wake a worker: a flag after the shop's commit, and a thread that publishes a message per flag.
 
 The rows are the truth and a message is only a hint, so nothing here may delay the shop or raise into
-it. Messages name the tasks: the shop's processes never import the code of the workers.
+it. How it is published, `publishing` says.
 """
 
 from __future__ import annotations
@@ -14,33 +14,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from celery import current_app
 from django.db import transaction
 
 from neuroon_django.conf import conf
 from neuroon_django.models import Change
+from neuroon_django.recording.publishing import task_backend
 
 logger = logging.getLogger("neuroon_django")
 
 PRODUCTS, ORDERS, VERIFICATION = "flush_products", "flush_conversions", "verify_shop"
 COOLDOWN = 30.0  # seconds between wake-ups that fail
-EXPIRES = 60.0  # seconds after which beat has sent a message anyway
-
-
-def send_task(name: str, **options: Any) -> None:
-    """Publish a message for one of this app's tasks; it expires a minute after its countdown.
-
-    Raise what the broker raises.
-    """
-    countdown = options.get("countdown") or 0
-    current_app.send_task(
-        f"neuroon_django.tasks.{name}",
-        queue=conf.QUEUE,
-        retry=False,
-        ignore_result=True,
-        expires=countdown + EXPIRES,
-        **options,
-    )
 
 
 def wake_after_commit(task: str) -> None:
@@ -51,7 +34,7 @@ def wake_after_commit(task: str) -> None:
     rows. A shop's tests get no hook either, which `captureOnCommitCallbacks` would count.
     """
     connection: Any = transaction.get_connection(Change.objects.db)
-    if not conf.AUTO_SYNC or conf.is_silent:
+    if not conf.AUTO_SYNC or conf.TASKS is None or conf.is_silent:
         return
     if not connection.in_atomic_block:
         if connection.get_autocommit():
@@ -69,12 +52,6 @@ def wake_after_commit(task: str) -> None:
 @cache
 def _notify(task: str) -> Callable[[], None]:
     return lambda: publisher.notify(task)
-
-
-def _has_workers() -> bool:
-    """Return whether Celery has a broker and does not run tasks in the caller's thread."""
-    config = current_app.conf
-    return bool(config.broker_url or config.broker_write_url) and not config.task_always_eager
 
 
 class Publisher:
@@ -124,12 +101,9 @@ class Publisher:
     def _publish(self, tasks: list[str]) -> None:
         """Publish a message for each of these tasks; log what the broker raises."""
         try:
-            if not (tasks and conf.can_send and _has_workers()):
-                return
-            # A pool's connection would be shared with forks and with the shop.
-            with current_app.connection_for_write() as connection:
-                for task in tasks:
-                    send_task(task, connection=connection)
+            backend = task_backend()
+            if tasks and conf.can_send and backend.has_workers:
+                backend.publish(tasks)
         except Exception as error:
             self._quiet_until = time.monotonic() + COOLDOWN
             logger.warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -197,9 +198,9 @@ STYLES = {*ANSWER_STYLES, *ERROR_STYLES, *ERROR_BODIES, *KINDS, *filter(None, GE
 
 
 @pytest.mark.parametrize("name", sorted(NAMES | {f'"{style}"' for style in STYLES}))
-def test_the_readme_names_every_option(name: str) -> None:
-    section = (ROOT / "README.md").read_text().partition("\n## In your tests\n")[2]
-    assert name in section.partition("\n## ")[0]
+def test_the_handbook_names_every_option(name: str) -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert re.search(rf"(?<!\w){re.escape(name)}(?!\w)", "\n".join(page.read_text() for page in pages))
 
 
 def test_nothing_but_the_standard_library() -> None:

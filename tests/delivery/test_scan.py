@@ -16,7 +16,7 @@ from neuroon_django.api.messages import Way
 from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, fold_all, preview_products, product_run, products_wait
 from neuroon_django.delivery import scan as scanning
-from neuroon_django.delivery.scan import FORCED, RUN_GAP
+from neuroon_django.delivery.scan import FORCED
 from neuroon_django.feeds import registry
 from neuroon_django.models import Change, Endpoint, Lane, ShopState, SyncedProduct
 from tests.factories import another_shop, current_shop
@@ -486,17 +486,28 @@ def test_law_17_on_again_the_next_run_scans_first(neuroon, flush, use_items, set
     assert neuroon.products.keys() == {"A", "B"}
 
 
-def test_law_17_a_shop_that_was_unattended_is_scanned(neuroon, flush, use_items):
+def test_law_17_what_another_process_missed_is_found_by_the_scan_by_age(
+    neuroon, flush, use_items, settings
+):
     """Whoever switched it off may have been another process, which is gone."""
     use_items()
     flush()
     with muted():
         Item.objects.create(code="A", title="A")
+    ShopState.objects.update(run_at=F("run_at") - timedelta(days=7))  # a run that is rare scans not
     flush()
     assert neuroon.products == {}
-    ShopState.objects.update(run_at=F("run_at") - timedelta(seconds=RUN_GAP + 1))
+    settings.NEUROON_SCAN_EVERY = None
+    ShopState.objects.update(scanned_at=F("scanned_at") - timedelta(days=400))
+    flush()
+    assert neuroon.products == {}
+    settings.NEUROON_SCAN_EVERY = timedelta(days=500)
+    flush()
+    assert neuroon.products == {}
+    settings.NEUROON_SCAN_EVERY = 1
     flush()
     assert neuroon.products.keys() == {"A"}
+    assert Scan.due(current_shop()) is None
 
 
 def test_law_04_what_a_scan_claims_has_seen_the_revision_that_it_makes(neuroon, flush, use_items):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pprint import pformat
+from types import MappingProxyType
 
 import pytest
 
 from neuroon_django.checks import check_settings
-from neuroon_django.conf import NAMES, PREFIX, VERSION, Settings, ShopConfig, conf
+from neuroon_django.conf import NAMES, VERSION, Settings, ShopConfig, conf
 from neuroon_django.exceptions import ConfigurationError
-from neuroon_django.rules import settings_of
+from neuroon_django.rules import PREFIX, settings_of
 
 DECLARED = settings_of(ShopConfig) | settings_of(Settings)
 KEY = "sk_fedcba9876543210"
 SHOP = ShopConfig("default")
-VALUES = {(name, value) for name in NAMES for value in (None, "")} - {("RATE_LIMIT", None)}
+VALUES = {(name, value) for name in NAMES for value in (None, "")} - {
+    (name, None)
+    for name in ("RATE_LIMIT", "SCAN_EVERY", "TASKS")  # None is a value of these
+}
 
 
 def read(name: str) -> object:
@@ -93,6 +97,10 @@ def test_no_rate_limit_is_unpaced(settings):
         ("ENABLED", 0, False),
         ("KEEP_CLICKS", 1.5, timedelta(hours=36)),
         ("KEEP_CLICKS", timedelta(hours=1), timedelta(hours=1)),
+        ("SCAN_EVERY", 0.25, timedelta(hours=6)),
+        ("SCAN_EVERY", None, None),
+        ("TASKS", None, None),
+        ("TASKS", "", "celery"),
         ("QUEUE", "neuroon", "neuroon"),
         ("CONTEXT", "shop.scopes.everything", "shop.scopes.everything"),
     ],
@@ -173,11 +181,59 @@ def test_law_20_the_project_has_no_value_of_a_shop(name):
     assert not hasattr(conf, name)
 
 
-def test_law_20_requests_are_made_as_long_as_one_shop_can(settings, monkeypatch):
+def test_law_20_requests_are_made_as_long_as_one_shop_can(settings):
     settings.NEUROON_API_KEY, settings.NEUROON_API_URL = "", "https://api.test"
-    shops = {"es": ShopConfig("es"), "uk": ShopConfig("uk", {"API_KEY": KEY})}
-    monkeypatch.setattr(Settings, "shops", lambda self: shops)
+    settings.NEUROON_SHOPS = {"es": {}, "uk": {"SHOP_ID": "shop_uk", "API_KEY": KEY}}
     assert conf.can_send
+    settings.NEUROON_SHOPS["uk"]["API_KEY"] = ""
+    assert not conf.can_send
+
+
+ES, UK = {"SHOP_ID": "shop_es", "LANGUAGE": "es"}, {"SHOP_ID": "shop_uk", "CURRENCY": "GBP"}
+
+
+def test_law_20_each_shop_has_its_own_values_and_the_flat_ones_for_the_rest(settings):
+    settings.NEUROON_SHOP_ID, settings.NEUROON_CURRENCY, settings.NEUROON_LANGUAGE = "", "EUR", "en"
+    settings.NEUROON_SHOPS = {"es": ES, "uk": UK}
+    read = {
+        alias: (shop.alias, shop.SHOP_ID, shop.CURRENCY, shop.LANGUAGE, shop.API_URL)
+        for alias, shop in conf.shops().items()
+    }
+    assert read == {
+        "es": ("es", "shop_es", "EUR", "es", "http://127.0.0.1:9"),
+        "uk": ("uk", "shop_uk", "GBP", "en", "http://127.0.0.1:9"),
+    }
+    assert (conf.shop(), conf.shop("uk")) == (ShopConfig("es", ES), ShopConfig("uk", UK))
+
+
+@pytest.mark.parametrize(
+    ("written", "aliases"),
+    [
+        ({}, ["default"]),
+        (None, ["default"]),
+        ("", ["default"]),
+        (["es"], ["default"]),
+        ('{"es": {}}', ["default"]),
+        (5, ["default"]),
+        ({"es": None, "uk": UK}, ["uk"]),
+        ({"es": "shop_es", "uk": UK}, ["uk"]),
+        ({5: ES, "": ES, None: ES, "uk": UK}, ["uk"]),
+        ({"a b": ES, "a/b": ES, "ñ": ES, "-es": ES, "a\n": ES, "e" * 51: ES, "uk": UK}, ["uk"]),
+        ({"es": None}, ["default"]),
+        ({"es": ES, "uk": {"XYZZY": object(), None: 1}}, ["es", "uk"]),
+        ({"es": ES, "twin": ES, "uk": UK}, ["es", "uk"]),
+        ({"es": ES, "twin": ES | {"SHOP_ID": " shop_es "}}, ["es"]),
+        ({"es": ES, "dev": ES | {"API_URL": "https://dev-api.neuroon.ai"}}, ["es", "dev"]),
+        ({"es": {}, "uk": {"SHOP_ID": ""}}, ["es", "uk"]),  # without an id yet, as on a new machine
+        ({"es": {"SHOP_ID": []}, "uk": UK, "en-GB_2": {}}, ["es", "uk", "en-GB_2"]),
+        (MappingProxyType({"es": ES}), ["es"]),
+    ],
+)
+def test_law_20_shops_are_read_whatever_is_written(settings, written, aliases):
+    settings.NEUROON_SHOP_ID, settings.NEUROON_SHOPS = "", written
+    assert list(conf.shops()) == aliases
+    assert conf.shop() == conf.shops()[aliases[0]]
+    list(map(str, check_settings()))
 
 
 def test_an_unknown_alias_says_which_there_are():

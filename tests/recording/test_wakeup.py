@@ -17,11 +17,13 @@ from celery.beat import ScheduleEntry, Scheduler
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun
 from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
-import neuroon_django.tasks  # noqa: F401  (a worker knows them)
-from neuroon_django.recording import wakeup
+from neuroon_django.recording import publishing, wakeup
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, Publisher, wake_after_commit
 from neuroon_django.schedules import beat_schedule
+from neuroon_django.tasks import flush_products
 from tests import services
 from tests.factories import make_product
 from tests.shop.models import Order
@@ -136,6 +138,73 @@ def test_law_01_nobody_to_wake(neuroon, publisher, celery, monkeypatch, settings
     assert publisher._quiet_until == 0
 
 
+@pytest.mark.parametrize("backend", ["immediate.ImmediateBackend", "dummy.DummyBackend"])
+def test_a_tasks_backend_that_keeps_no_message_gets_none(neuroon, monkeypatch, settings, backend):
+    settings.NEUROON_TASKS = "django"
+    settings.TASKS = {"default": {"BACKEND": f"{publishing.TASKS_FRAMEWORK}.backends.{backend}"}}
+    monkeypatch.setattr(publishing.DjangoTasks, "send", lambda self, name: 1 / 0)
+    publisher = Publisher()
+    publisher._publish([PRODUCTS])
+    assert publisher._quiet_until == 0
+    assert publishing.task_backend().runs_inline
+
+
+def test_with_no_tasks_nobody_is_woken_and_no_broker_is_touched(
+    neuroon, publisher, monkeypatch, settings
+):
+    settings.NEUROON_TASKS = None
+    monkeypatch.setattr(publishing, "current_app", None)
+    make_product("A")
+    assert publisher._thread is None
+    flush_products()
+    assert list(neuroon.products) == ["A"]
+
+
+class Kept(list):
+    """A backend of Django's Tasks, as far as a message goes: what it can do, and what it was given."""
+
+    def __init__(self, *, supports_defer: bool) -> None:
+        self.supports_defer = supports_defer
+        self.run_after: Any = None
+
+    def get_backend(self) -> Kept:
+        return self
+
+    def using(self, run_after: Any) -> Kept:
+        self.run_after = run_after
+        return self
+
+    def enqueue(self, **kwargs: Any) -> None:
+        self.append(kwargs)
+
+
+@pytest.mark.parametrize("supports_defer", [True, False])
+def test_what_should_wait_is_deferred_where_the_backend_can(monkeypatch, settings, supports_defer):
+    settings.NEUROON_TASKS = "django"
+    kept = Kept(supports_defer=supports_defer)
+    monkeypatch.setattr(publishing, "import_string", lambda path: kept)
+    publishing.send_task(PRODUCTS, countdown=0, kwargs={"shop": "default"})
+    assert [message["shop"] for message in kept] == ["default"]
+    assert kept[0]["expires"] == pytest.approx(time.time() + 60, abs=5)
+    publishing.send_task(PRODUCTS, countdown=30, kwargs={"shop": "default"})
+    assert len(kept) == (2 if supports_defer else 1)
+    if supports_defer:
+        assert kept.run_after > timezone.now()
+        assert kept[1]["expires"] == pytest.approx(time.time() + 90, abs=5)
+
+
+def test_law_09_a_message_of_djangos_tasks_that_is_too_old_is_not_worth_a_run(neuroon, settings):
+    settings.TASKS = {
+        "default": {"BACKEND": f"{publishing.TASKS_FRAMEWORK}.backends.dummy.DummyBackend"}
+    }
+    task = import_string("neuroon_django.framework_tasks.flush_products")
+    make_product("A")
+    task.call(expires=time.time() - 1)
+    assert neuroon.requests == []
+    task.call(expires=time.time() + 60, shop="default")
+    assert list(neuroon.products) == ["A"]
+
+
 def test_law_01_it_begins_anew_in_a_fork(neuroon, publisher):
     """gunicorn preload, uWSGI, prefork Celery: a thread does not survive a fork, a held lock does."""
     publisher.notify(ORDERS)
@@ -207,14 +276,14 @@ def test_law_09_a_message_that_expired_is_not_executed(redis, celery, monkeypatc
     settings.NEUROON_ENABLED = False  # the task that is run has nothing to do
     celery(broker_url=redis)
     with monkeypatch.context() as patch:
-        patch.setattr(wakeup, "EXPIRES", 0.001)
-        wakeup.send_task(PRODUCTS)
+        patch.setattr(publishing, "EXPIRES", 0.001)
+        publishing.send_task(PRODUCTS)
     beat = Scheduler(app=current_app, lazy=True)
     for name, entry in beat_schedule().items():
         entry["options"]["expires"] = 0.001
         beat.apply_async(ScheduleEntry(name, app=current_app, **entry), advance=False)
     time.sleep(0.01)
-    wakeup.send_task(ORDERS)
+    publishing.send_task(ORDERS)
     assert executed(redis, until=ORDERS) == [ORDERS]
 
 

@@ -22,7 +22,8 @@ PACKAGE = ROOT / "neuroon_django"
 RUNGS = [
     {"exceptions", "signals", "environment"},
     {"api/messages"},
-    {"rules"},
+    {"rules", "shops"},
+    {"project_settings"},
     {"conf", "clicks"},
     {"api", "models/sql"},
     {"models"},
@@ -30,7 +31,7 @@ RUNGS = [
     {"recording", "delivery", "widget"},
     {"schedules"},
     {"operations"},
-    {"tasks"},
+    {"tasks", "framework_tasks"},
     {"middleware", "checks", "views", "testing"},
     {"urls", "admin", "management", "templatetags"},
     {"apps"},
@@ -199,7 +200,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 9_999  # of code in the whole package
+MOST_LINES = 10_999  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):

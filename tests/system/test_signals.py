@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 SIGNALS = {name: value for name, value in vars(signals).items() if isinstance(value, Signal)}
 
 Received = list[tuple[str, dict[str, Any]]]
@@ -90,8 +87,3 @@ def test_a_receiver_that_raises_stops_nothing(neuroon, flush, caplog):
     finally:
         signals.products_synced.disconnect(broken)
     assert list(neuroon.products) == ["A"]
-
-
-def test_every_signal_is_documented():
-    table = README.partition("| signal | is sent when |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.M) == list(SIGNALS)

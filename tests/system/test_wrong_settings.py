@@ -13,11 +13,11 @@ from django.template import engines
 
 from neuroon_django import tasks
 from neuroon_django.checks import check_settings
-from neuroon_django.conf import NAMES, PREFIX, Settings, ShopConfig, conf
+from neuroon_django.conf import NAMES, Settings, ShopConfig, conf
 from neuroon_django.models import Change
 from neuroon_django.recording import wakeup
 from neuroon_django.recording.wakeup import PRODUCTS, Publisher
-from neuroon_django.rules import settings_of
+from neuroon_django.rules import PREFIX, settings_of
 from tests.factories import make_product
 from tests.operators.checks.test_settings import WRONG
 

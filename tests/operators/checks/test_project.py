@@ -11,6 +11,7 @@ import pytest
 from neuroon_django.conf import Settings, ShopConfig
 from neuroon_django.feeds import registry
 from neuroon_django.middleware import ClickAttributionMiddleware
+from neuroon_django.recording.publishing import FRAMEWORK_TASKS, TASKS_FRAMEWORK
 from tests.operators.checks.checking import messages, use_feed
 from tests.shop.models import Product
 from tests.shop.neuroon import CatalogueFeed
@@ -53,6 +54,40 @@ def test_switched_off_is_quiet(settings):
     settings.NEUROON_API_KEY = ""
     settings.MIDDLEWARE = []
     assert messages(deploy=True) == []
+
+
+@pytest.mark.parametrize("backend", ["immediate.ImmediateBackend", "dummy.DummyBackend"])
+def test_a_tasks_backend_that_keeps_no_message(settings, backend):
+    settings.NEUROON_TASKS = "django"
+    settings.TASKS = {"default": {"BACKEND": f"{TASKS_FRAMEWORK}.backends.{backend}"}}
+    assert messages(deploy=True) == [
+        (
+            "neuroon.W030",
+            "The default backend of TASKS keeps no message: no worker is woken by a change.",
+            "Set TASKS to a backend with workers, as django-tasks-db has one; or set "
+            "NEUROON_TASKS = None and run neuroon_sync --watch.",
+        )
+    ]
+    settings.NEUROON_TASKS = None
+    assert messages(deploy=True) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ({"BACKEND": "nowhere.Backend"}, "No module named 'nowhere'"),
+        ({"BACKEND": f"{TASKS_FRAMEWORK}.backends.dummy.DummyBackend", "QUEUES": ["x"]}, "Queue "),
+    ],
+)
+def test_a_tasks_framework_that_takes_no_task(settings, monkeypatch, backend, told):
+    settings.NEUROON_TASKS = "django"
+    settings.TASKS = {"default": backend}
+    monkeypatch.delitem(sys.modules, FRAMEWORK_TASKS, raising=False)
+    [(id, message, hint)] = messages()
+    assert id == "neuroon.E030"
+    assert message.startswith('NEUROON_TASKS is "django", but no task can be made: ')
+    assert told in message
+    assert hint.startswith("Django 6.0 has the framework, before it pip install django-tasks;")
 
 
 def test_celery_that_wakes_nobody(settings, celery_config):

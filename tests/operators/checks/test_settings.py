@@ -45,6 +45,8 @@ WRONG = {
     "ENABLED": ["False", 1],
     "AUTO_SYNC": ["no"],
     "CONTEXT": [5],
+    "TASKS": ["Celery", 5, True],
+    "SCAN_EVERY": ["1", -1, inf, True, timedelta(days=-1)],
     "KEEP_CLICKS": ["90", -1, inf, nan, 1e12, True, timedelta(days=-1), timedelta.max],
     "USER_AGENT": [5, "tienda/ñ", "shop\r\nX: 1", " shop"],
     "WIDGET_TOKEN": ["issued", "AUTO", 5, True],
@@ -52,13 +54,15 @@ WRONG = {
     "WIDGET_INTEGRITY": [5],
     "WIDGET_THEME": ["blue"],
     "WIDGET_POSITION": ["left"],
+    "SHOPS": [["es"], '{"es": {"API_KEY": "sk_1"}}', 5],
+    "SHOP_FOR_REQUEST": [5],
 }
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in WRONG.items() for v in values])
 def test_a_wrong_value_is_named_with_what_to_type(settings, name, value):
     setattr(settings, f"NEUROON_{name}", value)
-    shown = "…" if name == "API_KEY" else repr(value)[:100]
+    shown = "…" if name in ("API_KEY", "SHOPS") else repr(value)[:100]
     message = f"NEUROON_{name} is {shown}, which is no value for it."
     assert ("neuroon.E001", message, f"Set it to {DECLARED[name].hint}.") in messages()
 
@@ -67,6 +71,8 @@ RIGHT = {
     "RATE_LIMIT": [None, 10, 99.5],
     "API_KEY": ["sk_1\n"],  # as a file gives it
     "KEEP_CLICKS": [timedelta(days=1), timedelta(0), 30, 0.5],
+    "TASKS": [None, "", "celery", "django"],
+    "SCAN_EVERY": [None, 1, 0.5, timedelta(hours=6)],
     "QUEUE": [None, "neuroon"],
     "CONTEXT": [None, "shop.scopes.everything"],
     "LANGUAGE": [None, "es", "es-mx", "EN-gb", "de-li"],
@@ -187,13 +193,17 @@ def test_a_language_needs_to_be_one_of_the_projects(settings):
         assert [id for id, _message, _hint in messages()] == ids
 
 
-def test_several_shops_are_checked_each_and_named(settings, monkeypatch):
-    own = {
-        "es": {"API_KEY": 5, "STOREFRONT_URL": "https://mystore.es", "LANGUAGE": "es"},
+def test_several_shops_are_checked_each_and_named(settings):
+    settings.NEUROON_SHOP_ID = ""
+    settings.NEUROON_SHOPS = {
+        "es": {
+            "SHOP_ID": "shop_es",
+            "API_KEY": 5,
+            "STOREFRONT_URL": "https://mystore.es",
+            "LANGUAGE": "es",
+        },
         "uk": {"SHOP_ID": "shop_uk", "API_URL": "http://api.neuroon.ai"},
     }
-    shops = {alias: ShopConfig(alias, values) for alias, values in own.items()}
-    monkeypatch.setattr(Settings, "shops", lambda self: shops)
     settings.NEUROON_DEBOUNCE = "2"
     assert [(id, message) for id, message, _hint in messages()] == [
         ("neuroon.E001", 'Shop "es": NEUROON_API_KEY is …, which is no value for it.'),
