@@ -22,7 +22,7 @@ QUEUED = ngettext_lazy("%(n)s order is queued.", "%(n)s orders are queued.", "co
 class ConversionAdmin(RowPage):
     """What became of each order's report."""
 
-    list_display = ["state", "order_id", "order_value", "from_search", "error", "when"]
+    list_display = ["state", "order_id", "error", "from_search", "order_value", "when"]
     list_display_links = ["order_id"]
     date_hierarchy = "sent_at"
     search_fields = ["order_id"]

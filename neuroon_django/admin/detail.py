@@ -62,7 +62,7 @@ class RowPage(DeliveryAdmin):
         if failed is not None:
             yield failed, row.last_error if fails else _("failed")
 
-    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> Any:
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Show the row with its buttons, and what people have done with it."""
         row, query = kwargs["obj"], request.GET.urlencode()
         name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_act"
@@ -75,7 +75,7 @@ class RowPage(DeliveryAdmin):
             "asks_neuroon": self.asks_neuroon and may,
             "logged": logged.select_related("user").order_by("-action_time")[:LOGGED],
         }
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def _possible(self, request: HttpRequest, row: Any) -> list[tuple[str, Act]]:
         """Return what can be done with the row as it is now."""

@@ -74,6 +74,7 @@ def test_who_may_look_may_not_press(row, neuroon, reader, act):
 def test_what_is_no_button_or_no_row(row, operator):
     assert operator.get(address(row)).status_code == 403
     assert operator.post(address(row), {"act": "explode"}).status_code == 404
+    assert operator.get(f"{address(row, 'change')}more/change/").status_code == 302
     row.delete()
     row.pk = 12345
     assert operator.post(address(row), {"act": "ask"}).status_code == 404

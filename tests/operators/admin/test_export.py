@@ -44,17 +44,11 @@ def test_no_cell_is_a_formula(neuroon, reader, start):
 
 
 def test_it_costs_so_many_queries_a_page(neuroon, reader):
-    counts = []
+    shop, counts = current_shop(), []
     for n in (10, PAGE, 2 * PAGE):
         SyncedProduct.objects.all().delete()
         rows = (
-            SyncedProduct(
-                shop=current_shop(),
-                key=str(i),
-                external_id=str(i),
-                model="shop.product",
-                object_pk=str(i),
-            )
+            SyncedProduct(shop=shop, key=f"{i}", model="shop.product", object_pk=f"{i}")
             for i in range(n)
         )
         SyncedProduct.objects.bulk_create(rows, batch_size=500)
