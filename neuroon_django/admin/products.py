@@ -103,11 +103,11 @@ class SyncedProductAdmin(RowPage):
         """Do what a button says: ask Neuroon, or what lists do too."""
         if name != "ask":
             return super().press(request, row, name, page)
-        level, text = self._held(row)
+        level, text = self._compared(row)
         acting.tell(request, self, text, obj=row, level=level)
         return None
 
-    def _held(self, row: SyncedProduct) -> tuple[int, str]:
+    def _compared(self, row: SyncedProduct) -> tuple[int, str]:
         """Return what Neuroon's list shows of the product beside what would be sent."""
         try:
             found = find_at_neuroon(row.shop, row.external_id)
