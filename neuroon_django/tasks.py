@@ -21,10 +21,12 @@ from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.delivery import (
     Engine,
     Scan,
+    notice_changes,
     order_run,
     orders_wait,
     product_run,
     products_wait,
+    prune_changes,
 )
 from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.operations.verification import Verification
@@ -42,13 +44,17 @@ Work = Callable[[ShopState], Engine | None]
 
 
 @shared_task(name=f"neuroon_django.tasks.{PRODUCTS}", **LIMITS)
-def flush_products(shop: str = "", run: str = "") -> None:
+def flush_products(shop: str = "", run: str = "", beat: bool = False) -> None:
     """Send every product that is due; a shop never scanned, or long unattended, is scanned too.
 
     `shop` is the alias of the only shop to look at, and `run` the token of the run to go on with.
+    `beat` says that the message is beat's.
     """
+    if beat and conf.ENABLED:
+        ShopState.objects.note_beat()
 
     def work(state: ShopState) -> Engine | None:
+        notice_changes(state)
         scan = Scan.due(state)
         if scan is None and not products_wait(state):
             return None
@@ -57,7 +63,8 @@ def flush_products(shop: str = "", run: str = "") -> None:
             engine.run()
         return engine
 
-    _for_each_shop(PRODUCTS, shop, work)
+    if not _for_each_shop(PRODUCTS, shop, work) and conf.ENABLED:
+        prune_changes()
 
 
 @shared_task(name="neuroon_django.tasks.scan_catalogue", **LIMITS)
@@ -95,7 +102,9 @@ def flush_conversions(shop: str = "", run: str = "") -> None:
 
 @shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)
 def refresh_widget_token() -> None:
-    """Replace the widget token before it grows old."""
+    """Replace the widget token before it grows old; only beat asks for it."""
+    if conf.ENABLED:
+        ShopState.objects.note_beat()
     widget.refresh_token()
 
 

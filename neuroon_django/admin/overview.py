@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +27,7 @@ from neuroon_django.admin.words import counted, number, span
 from neuroon_django.conf import conf
 from neuroon_django.models import Conversion, Group, Run, ShopState, SyncedProduct
 from neuroon_django.operations.earnings import Earned, earnings_of
-from neuroon_django.operations.health import Health, health_of, pause_problems
-from neuroon_django.operations.problems import SWITCHED_OFF, Problem
+from neuroon_django.operations.health import health_of
 from neuroon_django.operations.status import Pause
 from neuroon_django.operations.triage import Reason, reasons_of
 
@@ -37,17 +35,6 @@ TEMPLATES = "admin/neuroon_django/shopstate"
 RUNS = 5  # that the overview shows
 RETRY_THESE = ngettext_lazy("Retry %(n)s", "Retry these %(n)s", "count")
 FROM_ORDERS = ngettext_lazy("from %(n)s order of %(value)s", "from %(n)s orders of %(value)s", "count")
-
-
-@dataclass
-class Cause:
-    """A problem as the overview shows it: with the name of the button that does something about it."""
-
-    text: str
-    cure: str = ""
-    action: str = ""
-    groups: list[str] = field(default_factory=list)  # what is held up
-    until: str = ""  # when it is tried again
 
 
 @admin.register(ShopState)
@@ -111,9 +98,8 @@ def _facts(shop: ShopState) -> dict[str, Any]:
     orders = reasons_of(Conversion.objects.of(shop)) if status.conversions["rejected"] else []
     return {
         "status": status,
-        "verdict": getattr(health, "verdict", None),
-        "causes": _causes(health),
-        "waits": [_cause_of_pauses([wait]) for wait in status.waits],
+        "verdict": health.verdict,
+        "waits": [_wait(wait) for wait in status.waits],
         "steps": [_step_row(step) for step in (shop.verification or {}).get("steps", [])],
         "products": _bar(status.products, SyncedProduct.Status),
         "conversions": _bar(status.conversions, Conversion.Status),
@@ -130,29 +116,11 @@ def _facts(shop: ShopState) -> dict[str, Any]:
     }
 
 
-def _causes(health: Health) -> list[Cause]:
-    """Return what is wrong, each cause once: pauses with what they hold up, then everything else."""
-    pauses = health.status.pauses
-    reasons = dict.fromkeys(pause.reason for pause in pauses)
-    paused = [_cause_of_pauses([p for p in pauses if p.reason == reason]) for reason in reasons]
-    elsewhere = {problem.text for problem in pause_problems(pauses)}
-    others = [problem for problem in health.problems if problem.text not in elsewhere]
-    return [*paused, *map(_cause, others)]
-
-
-def _cause(problem: Problem) -> Cause:
-    text = problem.text
-    if problem == SWITCHED_OFF:
-        text = _("Nothing is sent: NEUROON_ENABLED is False, or shop id or key is not set.")
-    return Cause(text, problem.cure, getattr(problem, "action", ""))
-
-
-def _cause_of_pauses(pauses: list[Pause]) -> Cause:
-    """Return the cause that pauses for the same reason have in common."""
-    first = pauses[0]
-    groups = [str(Group(pause.group).label) for pause in pauses]
-    until = span(first.until - timezone.now()) if first.until else ""
-    return Cause(first.reason, first.cure, "resume", groups, until)
+def _wait(wait: Pause) -> str:
+    """Return what Neuroon asked to be left alone, and for how long yet."""
+    until = span(wait.until - timezone.now()) if wait.until else ""
+    again = _("tried again in %(until)s") % {"until": until} if until else ""
+    return " · ".join(filter(None, [f"{Group(wait.group).label}: {wait.reason}", again]))
 
 
 def _step_row(step: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = ["kind", ShopFilter]
     ordering = ["-pk"]
     paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:

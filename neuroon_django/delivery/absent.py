@@ -57,6 +57,8 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     if any(label not in shop.scan_warning for label in warnings):
         logger.error("scan_kept shop=%s reason=%s", shop.config.alias, text)
     if text != shop.scan_warning:
+        if not text:
+            logger.info("scan_kept_ended shop=%s", shop.config.alias)
         shop.scan_warning = text
         ShopState.objects.set(shop.pk, scan_warning=text)
     return list(warnings)

@@ -24,6 +24,7 @@ from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
 from neuroon_django.delivery.history import record_run
 from neuroon_django.delivery.lease import RunLease
 from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
+from neuroon_django.delivery.rejection_alert import tell_rejections
 from neuroon_django.delivery.statistics import RunStatistics
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, Lane, ShopState
@@ -211,8 +212,10 @@ class Engine:
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
+        if done.rejections or self.shop.many_rejected:
+            tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
-            self.shop.note_success()
+            self.shop.note_success(done.index_seconds)
 
     # What channels call
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -104,11 +105,17 @@ def fold_orders(shop: ShopState) -> Folded:
     return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
 
 
-def make_due(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], lane: Lane) -> bool:
+def make_due(
+    shop: ShopState,
+    source: ProductSource[Any],
+    texts: Iterable[str],
+    lane: Lane,
+    since: datetime | None = None,
+) -> bool:
     """Make products due under the ids they have now; inside a transaction that holds the fold lock.
 
-    `texts` are primary keys as text. Returns whether objects were recorded that have to be folded
-    again.
+    `texts` are primary keys as text, `since` is when the first of their changes was made. Returns
+    whether objects were recorded that have to be folded again.
     """
     asked = dict.fromkeys(texts)
     found = source.pks(asked)
@@ -117,7 +124,7 @@ def make_due(shop: ShopState, source: ProductSource[Any], texts: Iterable[str], 
     external_ids = {pk: known[pk] for pk in [*found, *known] if pk in known}
     gone = asked.keys() - external_ids.keys()
     labels = registry.product_labels(shop.config)
-    assignment = Assignment(source.label, external_ids, gone, labels)
+    assignment = Assignment(source.label, external_ids, gone, labels, since)
     again = SyncedProduct.objects.assign(shop, assignment, lane)
     Change.objects.append(again)
     return bool(again)
@@ -130,9 +137,10 @@ def _fold_objects(shop: ShopState, changes: Sequence[Change]) -> bool:
         if not _take(shop, changes):
             return True
         for source in registry.products(shop.config):
-            pks = dict.fromkeys(c.object_pk for c in changes if c.model == source.label)
-            if pks:
-                recorded = make_due(shop, source, pks, Lane.LIVE) or recorded
+            own = [change for change in changes if change.model == source.label]
+            if own:
+                pks, since = (change.object_pk for change in own), min(c.created_at for c in own)
+                recorded = make_due(shop, source, pks, Lane.LIVE, since) or recorded
     return recorded
 
 
@@ -149,9 +157,10 @@ def _fold_related(shop: ShopState, changes: Sequence[Change]) -> bool:
         if not _take(shop, group):
             return True
         source = registry.product_source(label, shop.config)
+        since = min(change.created_at for change in group)
         if source is not None and not after:
-            make_due(shop, source, pks, Lane.LIVE)
-        following = _assign_dependents(shop, label, pks, after)
+            make_due(shop, source, pks, Lane.LIVE, since)
+        following = _assign_dependents(shop, label, pks, after, since)
         if following:
             Change.objects.append([(label, pk) for pk in pks], after=following)
     return True
@@ -167,7 +176,9 @@ def _take(shop: ShopState, changes: Sequence[Change]) -> bool:
     return True
 
 
-def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: str) -> str:
+def _assign_dependents(
+    shop: ShopState, label: str, pks: Sequence[str], after: str, since: datetime
+) -> str:
     """Assign one page of products, path by path; return where the next begins, "" after the last."""
     paths = {
         _path_mark(source.label, path.query): (source, path)
@@ -179,7 +190,7 @@ def _assign_dependents(shop: ShopState, label: str, pks: Sequence[str], after: s
     for mark in marks[marks.index(at) :] if at in paths else marks:
         source, path = paths[mark]
         page = source.dependents(path, pks, last if mark == at else "", room)
-        make_due(shop, source, map(str, page), Lane.LIVE)
+        make_due(shop, source, map(str, page), Lane.LIVE, since)
         room -= len(page)
         if not room:
             last = source.encode_cursor(page[-1])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from neuroon_django.models import Run
+from neuroon_django.conf import conf
+from neuroon_django.models import Conversion, Run, ShopState
 
 if TYPE_CHECKING:
     from neuroon_django.delivery.engine import Engine
@@ -32,3 +33,9 @@ def record_run(run: Engine, began_at: datetime) -> None:
         reason="; ".join(filter(None, [done.stopped, *dict.fromkeys(done.errors)])),
         handed_over=handed_over,
     )
+
+
+def prune(shop: ShopState) -> None:
+    """Delete old runs, and old orders of which nothing is kept: each scan does so at its end."""
+    Run.objects.prune(shop)
+    Conversion.objects.prune(conf.KEEP_CLICKS.total_seconds())

@@ -144,7 +144,7 @@ class OrderChannel(Channel[Conversion]):
 
     def _tell_rejected(self, row: Conversion, reason: str) -> None:
         self.statistics.rejected_orders.append((row.order_id or row.object_pk, reason))
-        logger.warning("conversion_rejected order_id=%r reason=%s", row.order_id, reason)
+        self.statistics.note_rejected("orders", row.order_id, reason)
 
 
 def report_rows(shop: ShopState, rows: Sequence[Conversion]) -> dict[int, ReportResult]:

@@ -24,9 +24,10 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
+from neuroon_django.delivery.history import prune
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, Run, ShopState, SyncedProduct, unseen
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
@@ -231,16 +232,15 @@ class Scan:
 
     def _label_after(self, label: str) -> str:
         """Return the next feed's label, in their order; "" after the last."""
-        labels = [source.label for source in registry.products(self.shop.config)]
-        return min((other for other in labels if other > label), default="")
+        sources = registry.products(self.shop.config)
+        return min((one.label for one in sources if one.label > label), default="")
 
     def _move(self, position: Position | None, *, retry_in: float | None = None) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""
-        scans, old = ShopState.objects, self.shop.scan_cursor
-        new = "" if position is None else str(position)
+        scans, old, new = ShopState.objects, self.shop.scan_cursor, str(position or "")
         if position is None:
             moved = scans.end_scan(self.shop.pk, old)
-            Run.objects.prune(self.shop)
+            prune(self.shop)
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.utils import timezone
 
-from neuroon_django.models import Delivery
+from neuroon_django.models import Delivery, Lane
 
 
 @dataclass
@@ -31,6 +32,9 @@ class RunStatistics:
     # Orders that were rejected, by how they are known, with the reason.
     rejected_orders: list[tuple[str, str]] = field(default_factory=list)
 
+    # The names of what was rejected, by its kind ("products", "orders") and the reason.
+    rejections: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    index_seconds: list[float] = field(default_factory=list)  # from a live edit to its acceptance
     # Of rows whose request's outcome is unknown: they are tried again when these leases end.
     unknown_leases: set[str] = field(default_factory=set)
 
@@ -46,6 +50,15 @@ class RunStatistics:
         """The counts, as a log line has them."""
         counts = {name: value for name, value in vars(self).items() if isinstance(value, int)}
         return " ".join(f"{name}={value}" for name, value in counts.items())
+
+    def note_rejected(self, kind: str, name: str, reason: str) -> None:
+        """Count a rejection with the others that have the same reason."""
+        self.rejections.setdefault((kind, reason), []).append(name)
+
+    def note_indexed(self, row: Delivery, at: datetime) -> None:
+        """Note how long a live edit took from its change to its acceptance."""
+        if row.lane == Lane.LIVE and row.waiting_since is not None:
+            self.index_seconds.append(max(0.0, (at - row.waiting_since).total_seconds()))
 
     @property
     def stopped(self) -> str:

@@ -30,6 +30,7 @@ class NeuroonCommand(BaseCommand):
     """
 
     requires_system_checks = []
+    keys_documents = False  # whether the document of the only shop stands under its alias, too
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options that all commands share; a command with more calls this first."""
@@ -49,7 +50,8 @@ class NeuroonCommand(BaseCommand):
         self.documents: dict[str, Any] = {}
         failures = self.work_for_each(shops, options)
         if self.documents:
-            self.write_json(self.documents if len(shops) > 1 else next(iter(self.documents.values())))
+            by_alias = self.keys_documents or len(shops) > 1
+            self.write_json(self.documents if by_alias else next(iter(self.documents.values())))
         if len(shops) == 1:
             for error in failures.values():
                 raise error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -52,6 +53,7 @@ class Assignment:
     names: dict[str, str | None] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     known: Collection[str] = ()
+    since: datetime | None = None  # when the first of their changes was made; None: just now
 
     def keys(self) -> dict[str, str]:
         """Return the key of the row that each object should own, by its primary key."""
@@ -141,9 +143,11 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             else:
                 row.object_pk = pk
                 revived.append(row)
-        self._touch(kept, lane)
+        self._touch(kept, lane, since=assignment.since)
         self._revive(assignment.model, revived, lane)
-        self.insert_fresh(shop, assignment.model, fresh, lane=int(lane), due_at=DbNow())
+        since = assignment.since or DbNow()
+        shared = {"lane": int(lane), "due_at": DbNow(), "waiting_since": since}
+        self.insert_fresh(shop, assignment.model, fresh, **shared)
         self.bulk_create(placeholders)
         return claimed
 
@@ -151,7 +155,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         self, shop: ShopState, model: str, rows: Sequence[tuple[str, str, str]], **shared: Any
     ) -> None:
         """Insert new rows (key, external id, primary key) of one model, pending."""
-        shared |= {"shop_id": shop.pk, "model": model, "waiting_since": DbNow()}
+        shared = {"waiting_since": DbNow(), "shop_id": shop.pk, "model": model, **shared}
         bulk_insert(self.model, FRESH_COLUMNS, rows, using=self.db, shared=shared)
 
     def claim_scanned(
@@ -195,7 +199,14 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             column = value_per_row(field_, owners, len(rows))
             self._touch(rows, lane, model=model, object_pk=column)
 
-    def _touch(self, rows: Sequence[SyncedProduct], lane: Lane, **values: Any) -> None:
+    def _touch(
+        self,
+        rows: Sequence[SyncedProduct],
+        lane: Lane,
+        *,
+        since: datetime | None = None,
+        **values: Any,
+    ) -> None:
         """Fold a change into rows: newer than any claim, and due unless a worker has claimed them.
 
         A scan's work never pushes a live edit that waits into the lane of the backfill.
@@ -208,7 +219,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             lane=Case(When(waits, then=Least(F("lane"), Value(lane))), default=Value(lane))
             if lane == Lane.BACKFILL
             else lane,
-            **changed_once_more(),
+            **changed_once_more(since),
             **values,
         )
 

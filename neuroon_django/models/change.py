@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
@@ -80,6 +80,19 @@ class ChangeQuerySet(QuerySet["Change"]):
         """Delete the clicks of changes that nobody folded for so many seconds; return how many."""
         old = self.filter(created_at__lt=timezone.now() - timedelta(seconds=older_than))
         return old.exclude(clicks="").update(clicks="")
+
+    def last_beyond(self, labels: Collection[str], most: int) -> int | None:
+        """Return the key of the newest change that is one too many; None where there are fewer."""
+        keys = self._prunable(labels).order_by("-pk").values_list("pk", flat=True)
+        return next(iter(keys[most : most + 1]), None)
+
+    def prune(self, labels: Collection[str], last: int) -> int:
+        """Delete changes of these models up to that key, but for those that hold clicks."""
+        return self._prunable(labels).filter(pk__lte=last)._raw_delete(self.db)
+
+    def _prunable(self, labels: Collection[str]) -> Self:
+        """Return the changes that a scan can stand for: what was clicked it would not find."""
+        return self.filter(model__in=labels, clicks="")
 
     def _delete_by_key(self, ids: Collection[int]) -> int:
         """Delete by primary key: MariaDB scans a small table for `IN`, and waits for open inserts."""

@@ -148,6 +148,13 @@ class ConversionQuerySet(DeliveryQuerySet["Conversion"]):
         """Make every rejected order due, whatever was refused."""
         return self.of(shop).filter(status=ConversionStatus.REJECTED).requeue()
 
+    @retry_on_deadlock
+    def prune(self, older_than: float) -> None:
+        """Delete rows of that many seconds ago in which nothing is kept and nothing was clicked."""
+        settled = [ConversionStatus.WAITING, ConversionStatus.NOT_ATTRIBUTED]
+        old = self.filter(status__in=settled, created_at__lt=from_now(-older_than))
+        old.filter(clicks="", due_at=None).order_by()._raw_delete(self.db)
+
     def _touch(self, pks: list[int], **values: object) -> None:
         if pks:
             self.filter(RawIn("pk", pks)).update(**changed_once_more(), lane=Lane.LIVE, **values)

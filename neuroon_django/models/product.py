@@ -139,6 +139,13 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         """Make every rejected row due, whatever was refused."""
         return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
 
+    @retry_on_deadlock
+    def revive_rejected(self, shop: ShopState) -> int:
+        """Make rejected rows due behind all others; what was refused as it is now is not sent again."""
+        rejected = self.of(shop).filter(status=ProductStatus.REJECTED, id_conflict=False)
+        pending = {"status": ProductStatus.PENDING, "lane": Lane.BACKFILL}
+        return rejected.exclude(model="").order_by().update(**pending, **changed_once_more())
+
     def unanswered(self) -> Self:
         """Leave out what was answered and is leased only because an earlier attempt was not."""
         answered = [ProductStatus.SYNCED, ProductStatus.UNLISTED]

@@ -21,6 +21,7 @@ from neuroon_django.models.sql import PrimaryManager, retry_on_deadlock
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
 
+KINDS = [(group.value, group.label) for group in (Group.PRODUCTS, Group.CONVERSIONS)]
 KEPT = timedelta(days=30)
 SILENCE = timedelta(minutes=2)  # after which a run that was handed over is not gone on with any more
 
@@ -70,7 +71,7 @@ class Run(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     shop = models.ForeignKey("neuroon_django.ShopState", models.CASCADE, related_name="+")
-    kind = models.CharField(_("kind"), max_length=20, choices=Group.choices)
+    kind = models.CharField(_("kind"), max_length=20, choices=KINDS)
     token = models.CharField(max_length=32, db_index=True)
     began_at = models.DateTimeField(_("began"))
     ended_at = models.DateTimeField(_("ended"), db_index=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.index_times import add_times
+from neuroon_django.models.monitoring import MonitoringColumns, MonitoringQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
-from neuroon_django.models.verification import VerificationColumns, VerificationQuerySet
+from neuroon_django.models.verification import VerificationColumns
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
@@ -63,7 +66,7 @@ class FoldLock(models.Model):
         return str(self.folds)
 
 
-class ShopStateQuerySet(VerificationQuerySet):
+class ShopStateQuerySet(MonitoringQuerySet):
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
@@ -84,6 +87,10 @@ class ShopStateQuerySet(VerificationQuerySet):
         """Make the next run scan, from the beginning, whatever was scanned before."""
         self.filter(pk=pk).update(scanned_at=None, scan_cursor=cursor, scan_retry_at=None)
 
+    def request_scans(self) -> None:
+        """Make every shop scan, whether or not its settings are there."""
+        self.update(scanned_at=None, scan_cursor="", scan_retry_at=None)
+
     def note_run(self, pk: int) -> None:
         """Note that a worker is here."""
         self.filter(pk=pk).update(run_at=DbNow())
@@ -100,7 +107,7 @@ class ShopStateQuerySet(VerificationQuerySet):
     def end_scan(self, pk: int, old: str) -> bool:
         """Note that the scan went through the whole catalogue."""
         mine = self.filter(pk=pk, scan_cursor=old)
-        return bool(mine.update(scan_cursor="", scanned_at=DbNow()))
+        return bool(mine.update(scan_cursor="", scanned_at=DbNow(), scan_ended_at=DbNow()))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -108,7 +115,7 @@ class ShopStateQuerySet(VerificationQuerySet):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(VerificationColumns):
+class ShopState(MonitoringColumns, VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)
@@ -168,6 +175,10 @@ class ShopState(VerificationColumns):
             row.shop = self
         return {row.group: row for row in rows}
 
+    def forget_endpoints(self) -> None:
+        """Read the endpoints anew when they are asked for."""
+        self._endpoints = None
+
     def endpoint(self, group: str) -> Endpoint:
         """Return the endpoint of a group."""
         return self.endpoints[group]
@@ -212,16 +223,21 @@ class ShopState(VerificationColumns):
 
     def note_totals(self, **totals: int | None) -> None:
         """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown."""
-        self.totals = {name: n for name, n in totals.items() if n is not None}
-        self.compared_at = timezone.now()
-        ShopState.objects.set(self.pk, totals=self.totals, compared_at=self.compared_at)
+        known = {name: n for name, n in totals.items() if n is not None}
+        ShopState.objects.set(self.pk, totals=known, compared_at=timezone.now())
 
-    def note_success(self) -> None:
-        """Remember, every few seconds at most, that Neuroon accepted something."""
+    def note_success(self, index_seconds: Sequence[float] = ()) -> None:
+        """Remember, every few seconds at most, that Neuroon accepted something.
+
+        `index_seconds` is how long each live edit took that was accepted; these are always kept.
+        """
         now = timezone.now()
-        if self.last_success_at is None or now - self.last_success_at > SUCCESS_REST:
-            self.last_success_at = now
-            ShopState.objects.set(self.pk, last_success_at=now)
+        resting = self.last_success_at is not None and now - self.last_success_at <= SUCCESS_REST
+        if resting and not index_seconds:
+            return
+        self.last_success_at = now
+        self.index_times = add_times(self.index_times, index_seconds)
+        ShopState.objects.set(self.pk, last_success_at=now, index_times=self.index_times)
 
     def pauses(self) -> list[Endpoint]:
         """Return the endpoints that are blocked for a reason."""
@@ -231,4 +247,4 @@ class ShopState(VerificationColumns):
         """Read the row anew; where that is the whole row, its endpoints too when they are asked for."""
         super().refresh_from_db(*args, **kwargs)
         if not kwargs.get("fields"):
-            self._endpoints = None
+            self.forget_endpoints()

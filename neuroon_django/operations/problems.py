@@ -1,4 +1,4 @@
-"""A problem is what needs a person: a sentence, and what to do about it.
+"""A problem is what needs a person: a sentence, what to do about it, and how bad it is.
 
 Commands end with problems and the overview lists them; those of the settings are found by the system
 checks.
@@ -8,34 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from django.core import checks
 
 from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.feeds import registry
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.wording import sentence
+
+# Warnings of the checks that are said better by what is seen: no key, no feed, eager, no broker.
+SEEN_OTHERWISE = ("neuroon.W001", "neuroon.W004", "neuroon.W007", "neuroon.W008")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that needs a person; `id` is the system check's that found it."""
+    """Something that needs a person; `id` is the system check's that found it.
+
+    `action` is the name of the overview's button that is its cure, "" where none is.
+    """
 
     text: str
     cure: str = ""
     id: str = ""
+    level: Literal["amber", "red"] = "red"
+    action: str = ""
 
     def __str__(self) -> str:
         check = f"({self.id})" if self.id else ""
         return " ".join(filter(None, [sentence(self.text), self.cure, check]))
 
 
+def problem(text: str, cause: str, level: Literal["amber", "red"] = "red") -> Problem:
+    """Return a problem with the cure of its cause."""
+    cure = CURES[cause]
+    return Problem(text, cure.text, level=level, action=cure.action)
+
+
 SWITCHED_OFF = Problem(
     "Nothing is sent: NEUROON_ENABLED is False, or NEUROON_SHOP_ID or NEUROON_API_KEY is not set"
 )
-NO_FEED = Problem(
-    "No product feed is registered: nothing reaches Neuroon",
-    "Write <app>/neuroon.py with a ProductFeed and @register(Product).",
-)
+NO_FEED = problem("No product feed is registered: nothing reaches Neuroon", "no feed")
 
 
 def check_messages() -> list[checks.CheckMessage]:
@@ -48,13 +61,23 @@ def wrong_settings() -> list[Problem]:
     return [Problem(m.msg, m.hint or "", m.id or "") for m in check_messages() if m.is_serious()]
 
 
+def doubtful_settings() -> list[Problem]:
+    """Return what works in the settings or in a feed, but not as somebody wants it."""
+    found = (m for m in check_messages() if not m.is_serious() and m.level >= checks.WARNING)
+    return [
+        Problem(m.msg.rstrip("."), m.hint or "", m.id or "", level="amber")
+        for m in found
+        if m.id not in SEEN_OTHERWISE
+    ]
+
+
 def obstacles(shop: ShopConfig, *, feeds: bool = True) -> Iterator[Problem]:
     """Yield why nothing can be sent for this shop; with `feeds`, one has to be registered."""
     yield from wrong_settings()
     if not conf.ENABLED:
-        yield Problem("NEUROON_ENABLED is False")
+        yield problem("Nothing is sent: NEUROON_ENABLED is False", "switched off")
     for setting in (ShopConfig.SHOP_ID, ShopConfig.API_KEY):
         if not getattr(shop, setting.name):
-            yield Problem(f"{setting.flat} is not set")
+            yield problem(f"Nothing is sent: {setting.flat} is not set", "no key")
     if feeds and not registry.feeds:
         yield NO_FEED

@@ -146,7 +146,7 @@ def _replace(shop: ShopState, deadline: float) -> Token | None:
     if method == TokenMethod.ISSUE:
         endpoint.succeeded()
     elif endpoint.failures:
-        endpoint.row.resume()
+        endpoint.resume()
     shop.token_replaced(text, now, method)
     logger.info("token_issued shop_id=%s method=%s", shop.config.SHOP_ID, method)
     return Token(text, now)

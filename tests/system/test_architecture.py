@@ -33,7 +33,7 @@ RUNGS = [
     {"operations"},
     {"tasks", "framework_tasks"},
     {"middleware", "checks", "views", "testing"},
-    {"urls", "admin", "management", "templatetags"},
+    {"urls", "admin", "management", "templatetags", "contrib"},
     {"apps"},
 ]
 RUNG = {room: number for number, rooms in enumerate(RUNGS) for room in rooms}
@@ -285,7 +285,6 @@ OLD_WORDS = {
     "trouble",
     "troubles",
     "trust",
-    "verdict",
     "verdicts",
     "waiting_key",
 }

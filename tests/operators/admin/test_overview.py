@@ -14,8 +14,9 @@ from django.urls import reverse
 from neuroon_django import tasks
 from neuroon_django.admin import buttons, words
 from neuroon_django.api import Client as NeuroonClient
-from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited
+from neuroon_django.exceptions import Forbidden, RateLimited
 from neuroon_django.models import Conversion, SyncedProduct
+from neuroon_django.operations.health import health_of
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
@@ -35,6 +36,10 @@ def test_who_may_look_may_not_push_buttons(neuroon, reader, button):
     assert neuroon.requests == []
 
 
+def words_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
 def test_the_overview(neuroon, flush, operator):
     make_product("A")
     make_product("B", price=None)
@@ -43,26 +48,34 @@ def test_the_overview(neuroon, flush, operator):
     shop = current_shop()
     shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
-    assert "products, deletes : POST /p: 403 not verified" in text
+    text = words_of(html)
     assert "synced 1 rejected 1 " in text
     assert "Unprocessed changes 2" in text  # the product and its stock record
     assert re.search(r"1 no price \d\d/\d\d/\d{4} .+ Retry 1 ", text)
-    assert text.count("To see what to correct, run: manage.py neuroon_verify") == 1
-    assert "1 product was rejected (no price) Fix it, then run: manage.py neuroon_sync --retry" in text
-    assert 'name="resume"' in html
 
 
-def test_a_problem_is_shown_once(neuroon, settings, operator):
-    shop = current_shop()
-    shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
-    settings.NEUROON_API_KEY = ""
+def test_the_verdict_stands_on_top_with_each_cause_once_its_cure_and_its_button(
+    neuroon, flush, operator, reader
+):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    current_shop().endpoint("products").failed(
+        Forbidden("not verified", method="POST", path="/p", status=403)
+    )
+    verdict = health_of(current_shop()).verdict
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert html.count("Nothing is sent: ") == 1
-    assert "not verified" in html
-    settings.NEUROON_API_KEY = neuroon.api_key
-    html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert html.count("POST /p: 403 not verified") == 1  # of products and of deletes
+    banner = html.partition(f'<section class="neuroon-banner neuroon-{verdict.level}"')[2]
+    banner = banner.partition("</section>")[0]
+    assert words_of(banner.partition("<h2")[2]).partition("> ")[2].startswith(verdict.text)
+    assert verdict.level == "red" and html.count("not verified (403)") <= 1
+    for problem in verdict.problems:
+        assert words_of(problem.cure) in words_of(banner)
+        assert not problem.action or f'name="{problem.action}"' in banner
+    assert {problem.action for problem in verdict.problems} - {""} <= {*buttons.BUTTONS}
+    assert (
+        "<button" not in reader.get(reverse(OVERVIEW)).content.decode().partition("neuroon-banner")[2]
+    )
 
 
 def test_every_step_and_result_has_a_word(neuroon):
@@ -162,11 +175,8 @@ def test_verify_with_a_wrong_setting_names_it(neuroon, settings, operator, name,
 
 def test_the_overview_in_spanish(neuroon, settings, operator):
     settings.LANGUAGE_CODE = "es"
-    shop = current_shop()
-    shop.endpoint("products").failed(KeyRefused("no", method="POST", path="/p", status=401))
     operator.post(reverse(OVERVIEW), {"verify": "1"})
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert "productos, borrados, conversiones, token" in html
     assert "pedido, espera a un proceso de trabajo" in html
     neuroon.conflict = True
     tasks.verify_shop()

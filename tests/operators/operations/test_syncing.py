@@ -73,6 +73,7 @@ def test_a_rejected_order_is_told_and_fails_the_run_once(neuroon, monkeypatch):
     )
     assert neuroon_sync() == summary()  # told already
     monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, Broken))
+    Order.objects.all().delete()
     make_order("1001", Product.objects.get())
     assert failing() == (summary(refused=1), [REJECTED, f"Order 1001: {BROKEN}"])
     assert neuroon_sync() == summary()
