@@ -177,11 +177,11 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
         KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
     )
     page = open_as("/admin/neuroon_django/shopstate/", *OPERATOR)
-    page.get_by_role("button", name="Resume").focus()
+    page.get_by_role("button", name="Resume").last.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=All pauses have ended.")
     assert pauses() == {}
-    page.get_by_role("button", name="Verify").focus()
+    page.get_by_role("button", name="Verify").last.focus()
     page.keyboard.press("Space")
     page.wait_for_selector("text=The verification was asked for, and waits for a worker.")
     tasks.verify_shop()
@@ -189,7 +189,7 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
     page.wait_for_selector("text=Verification, step by step")
     keep(page, "verified-light")
     assert neuroon.requests_to("verify")
-    page.get_by_role("button", name="Scan").press("Enter")
+    page.get_by_role("button", name="Scan").last.press("Enter")
     page.wait_for_selector("text=The next run compares the whole catalogue.")
     assert current_shop().scanned_at is None
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from neuroon_django import clicks
 from neuroon_django.admin.rows import COUNTED, object_link
+from neuroon_django.conf import conf
 from neuroon_django.delivery import fold
 from neuroon_django.feeds import registry
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
@@ -334,3 +335,50 @@ def test_a_conversions_page(neuroon, flush_orders, operator):
     Order.objects.update(status="paid")
     answer = operator.get(url)
     assert "&quot;searchLogId&quot;: &quot;search-1&quot;" in answer.content.decode()
+
+
+@pytest.fixture
+def two_shops(neuroon, settings):
+    """Two shops at one Neuroon, each with a product of its own."""
+    key, url = neuroon.api_key, neuroon.url
+    settings.NEUROON_SHOP_ID = settings.NEUROON_API_KEY = ""
+    settings.NEUROON_SHOPS = {
+        alias: {"SHOP_ID": f"shop_{alias}", "API_KEY": key, "API_URL": url} for alias in ("es", "uk")
+    }
+    for alias, config in conf.shops().items():
+        shop = ShopState.objects.for_config(config)
+        values = {"shop": shop, "key": alias, "status": "synced"}
+        SyncedProduct.objects.create(external_id=f"P-{alias}", model="shop.product", **values)
+        Conversion.objects.create(order_id=f"O-{alias}", model="shop.order", **values)
+
+
+@pytest.mark.parametrize(("url", "letter"), [(PRODUCTS, "P"), (CONVERSIONS, "O")])
+def test_law_20_lists_show_all_shops_and_each(two_shops, operator, url, letter):
+    answer = operator.get(reverse(url))
+    assert {row[1] for row in cells(answer)} == {f"{letter}-es", f"{letter}-uk"}
+    assert "?shop=uk" in answer.content.decode()
+    assert {row[1] for row in cells(operator.get(reverse(url), {"shop": "uk"}))} == {f"{letter}-uk"}
+
+
+def test_law_20_the_pages_of_one_shop(two_shops, operator):
+    for url in (
+        OVERVIEW,
+        "admin:neuroon_django_run_changelist",
+        "admin:neuroon_django_shopstate_preview",
+    ):
+        assert operator.get(reverse(url), {"shop": "uk"}).status_code == 200
+    html = operator.get(reverse(OVERVIEW), {"shop": "uk"}).content.decode()
+    assert "shop_uk · " in html and '<a href="?shop=uk" aria-current="page">uk</a>' in html
+    assert "shop_es · " in operator.get(reverse(OVERVIEW)).content.decode()
+    operator.post(f"{reverse(OVERVIEW)}?shop=uk", {"scan": "1"})
+    row = SyncedProduct.objects.get(external_id="P-uk")
+    page = reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk])
+    assert operator.get(page).status_code == 200
+
+
+def test_law_20_actions_keep_to_the_shop_that_is_shown(two_shops, operator):
+    row = SyncedProduct.objects.get(external_id="P-uk")
+    data = {"action": "send_now", "_selected_action": [row.pk], "select_across": "1", "index": "0"}
+    operator.post(f"{reverse(PRODUCTS)}?shop=uk", data)
+    statuses = dict(SyncedProduct.objects.values_list("external_id", "status"))
+    assert statuses == {"P-es": "synced", "P-uk": "pending"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import get_args, get_type_hints
 
 import pytest
@@ -37,7 +38,9 @@ def test_who_may_look_may_not_push_buttons(neuroon, reader, button):
 
 
 def words_of(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    """Return the words of a page, without what time alone changes."""
+    text = unescape(re.sub(r"<[^>]+>", " ", html))
+    return re.sub(r"\d+ s\b", "… s", " ".join(text.split()))
 
 
 def test_the_overview(neuroon, flush, operator):
@@ -67,15 +70,14 @@ def test_the_verdict_stands_on_top_with_each_cause_once_its_cure_and_its_button(
     html = operator.get(reverse(OVERVIEW)).content.decode()
     banner = html.partition(f'<section class="neuroon-banner neuroon-{verdict.level}"')[2]
     banner = banner.partition("</section>")[0]
-    assert words_of(banner.partition("<h2")[2]).partition("> ")[2].startswith(verdict.text)
-    assert verdict.level == "red" and html.count("not verified (403)") <= 1
+    assert verdict.level == "red" and words_of(verdict.text) in words_of(banner)
+    assert banner.count("not verified") == 1
     for problem in verdict.problems:
         assert words_of(problem.cure) in words_of(banner)
         assert not problem.action or f'name="{problem.action}"' in banner
     assert {problem.action for problem in verdict.problems} - {""} <= {*buttons.BUTTONS}
-    assert (
-        "<button" not in reader.get(reverse(OVERVIEW)).content.decode().partition("neuroon-banner")[2]
-    )
+    looked = reader.get(reverse(OVERVIEW)).content.decode()
+    assert "<button" not in looked.partition("neuroon-banner")[2].partition("<footer")[0]
 
 
 def test_every_step_and_result_has_a_word(neuroon):
