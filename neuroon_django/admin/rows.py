@@ -48,6 +48,16 @@ class ReadOnlyAdmin(ModelAdmin):
         title = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, title | (extra_context or {}))
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns, the shop among them where there are several."""
+        columns = super().get_list_display(request)
+        return [*columns, "shop_alias"] if len(conf.shops()) > 1 else columns
+
+    @admin.display(description=_("shop"))
+    def shop_alias(self, row: Any) -> str:
+        """Return the alias of a row's shop."""
+        return str(row.shop.config.alias)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds a row by hand."""
         return False
