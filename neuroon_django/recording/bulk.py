@@ -12,11 +12,9 @@ names no model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any
 
-from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from neuroon_django.feeds.keys import rows_of
@@ -26,7 +24,7 @@ from neuroon_django.models.change import CHUNK
 from neuroon_django.recording.creations import Creation
 from neuroon_django.recording.mistakes import reporting
 from neuroon_django.recording.owners import ObjectRefs, OwnerColumn
-from neuroon_django.recording.record import record, record_rows, recording
+from neuroon_django.recording.record import record, record_rows, recording, write_transaction
 from neuroon_django.recording.watches import Watch, Watches
 
 Method = Callable[..., Any]
@@ -69,7 +67,7 @@ def _wrap_update(original: Method) -> Method:
         self._for_write = True  # type: ignore[attr-defined]  # as the original does before it asks for
         if not recording(self.db):
             return original(self, **values)
-        with _transaction(self.db):
+        with write_transaction(self.db):
             moving: dict[OwnerColumn, list[Any]] = {}
             with reporting(self.model):
                 moving = _update_started(self, watch, values)
@@ -85,18 +83,6 @@ def _is_updatable(rows: QuerySet[Any]) -> bool:
     """Return whether `update()` will take a queryset; where it will not, it says why itself."""
     query = rows.query
     return not (query.is_sliced or query.combinator or query.distinct_fields)
-
-
-def _transaction(using: str) -> AbstractContextManager[Any]:
-    """Return a transaction for a write and its change rows, where the shop has not opened one.
-
-    Inside one of the shop's nothing is opened: a block of ours would mark it for rollback after errors
-    that leave it as it is.
-    """
-    connection = connections[using]
-    if connection.in_atomic_block or not connection.get_autocommit():
-        return nullcontext()
-    return transaction.atomic(using)
 
 
 def _update_started(
@@ -146,7 +132,7 @@ def _wrap_bulk_create(original: Method) -> Method:
         if not recording(self.db):
             return original(self, objs, *args, **options)
         objs = list(objs)  # an iterator is read once
-        with _transaction(self.db):
+        with write_transaction(self.db):
             creation = Creation(self, watch, objs, args, options)
             with reporting(self.model):
                 creation.started()

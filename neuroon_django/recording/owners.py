@@ -106,11 +106,6 @@ class OwnerColumn:
             values += self.stored(keys_of_all(self.column.model, unknown, using), using)
         return self.owners(values, using)
 
-    def stored_owners_of(self, instances: Sequence[Model], using: str) -> ObjectRefs:
-        """Return the owners that rows have where they are stored: memory may hold others."""
-        keys = keys_of_all(self.column.model, instances, using)
-        return self.owners(self.stored(keys, using), using)
-
     def owners_in(self, rows: QuerySet[Any]) -> tuple[QuerySet[Any], str]:
         """Return a queryset of the owners of a queryset's rows, with the column of their keys."""
         rows = rows.exclude(**{self.column.attname: None})

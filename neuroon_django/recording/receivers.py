@@ -12,12 +12,13 @@ from typing import Any
 
 from django.db import connections, router
 from django.db.models import Model, QuerySet
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+from django.db.models.signals import m2m_changed, post_save, pre_save
 
 from neuroon_django import clicks
 from neuroon_django.feeds.paths import Hop, same_table
-from neuroon_django.recording import deletes, mistakes
+from neuroon_django.recording import mistakes
 from neuroon_django.recording.bulk import bulk_writes
+from neuroon_django.recording.deletes import deletes
 from neuroon_django.recording.owners import ObjectRefs, OwnerColumn
 from neuroon_django.recording.record import record, record_all, recording
 from neuroon_django.recording.watches import Watch, Watches, refs_of
@@ -67,25 +68,23 @@ class Receivers:
             self._connect(model, watch)
         for through in self.through:
             m2m_changed.connect(self.relation_changed, sender=through, dispatch_uid=UID)
+        deletes.listen(self.watches)
         bulk_writes.listen(written)
 
     def disconnect(self) -> None:
         """Listen to no model."""
+        deletes.listen({})
         bulk_writes.listen({})
         for model in self.watches:
-            for signal in (pre_save, post_save, pre_delete, post_delete):
+            for signal in (pre_save, post_save):
                 signal.disconnect(sender=model, dispatch_uid=UID)
         for through in self.through:
             m2m_changed.disconnect(sender=through, dispatch_uid=UID)
 
     def _connect(self, model: type[Model], watch: Watch) -> None:
         post_save.connect(self.saved, sender=model, dispatch_uid=UID)
-        if watch.product_labels:
-            post_delete.connect(self.deleted, sender=model, dispatch_uid=UID)
         if watch.owner_columns:
             pre_save.connect(self.save_started, sender=model, dispatch_uid=UID)
-        if watch.product_labels or watch.affected_by_delete or watch.owner_columns:
-            pre_delete.connect(self.delete_started, sender=model, dispatch_uid=UID)
 
     @receiver
     def save_started(
@@ -129,21 +128,6 @@ class Receivers:
         if watch.order_labels:
             orders = refs_of(watch.order_labels, [instance], using)
             record(orders, clicked=clicks.current.get())
-
-    @receiver
-    def delete_started(
-        self, sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any
-    ) -> None:
-        """Record a product, the owners of a row and what reads it, while they can be found."""
-        if instance.pk is not None and recording(using):
-            deletes.delete_started(sender, self.watches[sender], instance, using, origin)
-
-    @receiver
-    def deleted(self, sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-        """Record a product whose delete was not announced, as where the signal is sent by hand."""
-        if not recording(using) or deletes.was_announced(sender, instance, using):
-            return
-        record(refs_of(self.watches[sender].product_labels, [instance], using))
 
     @receiver
     def relation_changed(

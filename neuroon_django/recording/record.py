@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
+from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from neuroon_django import clicks
@@ -45,6 +46,18 @@ def recording(using: str = "") -> bool:
         unseen.set()
         return False
     return not _muted.get() and (not using or using == Change.objects.db)
+
+
+def write_transaction(using: str) -> AbstractContextManager[Any]:
+    """Return a transaction for a write and its change rows, where the shop has not opened one.
+
+    Inside one of the shop's nothing is opened: a block of ours would mark it for rollback after errors
+    that leave it as it is.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block or not connection.get_autocommit():
+        return nullcontext()
+    return transaction.atomic(using)
 
 
 def record(refs: Collection[ObjectRef], *, clicked: str = "") -> None:

@@ -78,14 +78,6 @@ class Watch:
             refs |= column.owners_of(instances, using)
         return refs
 
-    def deleted(self, instances: Sequence[Model], using: str) -> ObjectRefs:
-        """Return what a delete of rows of one class takes with it: products, and what they point to."""
-        refs = refs_of(self.product_labels, instances, using)
-        for column in self.owner_columns:
-            if isinstance(instances[0], column.column.model):  # or the child's row is deleted as well
-                refs |= column.stored_owners_of(instances, using)
-        return refs
-
     def add(self, other: Watch) -> None:
         """Mean what another watch means as well."""
         self.product_labels |= other.product_labels

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+from pathlib import Path
 
 from tests.benchmarks.report import Report
 
@@ -20,6 +21,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--scale", type=int, help="only a flush, at 10,000 products and at so many")
     parser.add_argument("--guest", action="store_true", help="only the shop's workers, see guest.py")
+    parser.add_argument("--peers", action="store_true", help="beside what a shop could take instead")
+    parser.add_argument("--most", type=int, default=100_000, help="products of the memory of --peers")
+    parser.add_argument("--environment", metavar="DIR", help="of the peers; made where there is none")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the figures of --peers there")
     parser.add_argument("--seconds", type=int, default=60, help="for each scenario of --guest")
     parser.add_argument("--database", metavar="URL", help="SQLite in a temporary folder unless given")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -35,7 +40,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="neuroon-benchmarks-") as folder:
         set_up(folder, options.database)
         try:
-            measure(report, options)
+            measure(report, options, folder)
         except KeyboardInterrupt:
             return 130
     return report.finish()
@@ -53,7 +58,7 @@ def set_up(folder: str, database: str | None) -> None:
     django.setup()
 
 
-def measure(report: Report, options: argparse.Namespace) -> None:
+def measure(report: Report, options: argparse.Namespace, folder: str) -> None:
     """Import what is measured, which needs Django, and measure it."""
     from django.core.management import call_command
 
@@ -61,6 +66,16 @@ def measure(report: Report, options: argparse.Namespace) -> None:
         from tests.benchmarks import guest
 
         guest.run(report, options.seconds)
+        return
+    if options.peers:
+        from tests.benchmarks.peers import picture, race
+
+        sizes = options.products, options.most
+        race.run(report, sizes, folder, os.environ["DATABASE_URL"], options.environment)
+        if options.svg:
+            vendor = (options.database or "sqlite").partition(":")[0]
+            title = f"{options.products:,} products on {vendor}; {race.machine()}"
+            options.svg.write_text(picture.draw(title, report.figures))
         return
     from tests.benchmarks import scale, speed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -18,6 +19,7 @@ from tests.feeds_in_use import item_feed
 from tests.shop.models import (
     Batch,
     Category,
+    Depot,
     Gadget,
     Group,
     Item,
@@ -25,6 +27,7 @@ from tests.shop.models import (
     Maker,
     Note,
     Offer,
+    Pallet,
     Part,
     Placement,
     Price,
@@ -35,6 +38,7 @@ from tests.shop.models import (
     Stock,
     Succession,
     Tool,
+    Ware,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -354,7 +358,6 @@ def test_law_02_a_delete_that_fails_is_not_recorded(use_items, when_deleted):
                 Offer.objects.all().delete()
         Seller.objects.update(name="what comes next")
         assert recorded() == []
-    assert connection.execute_wrappers == []
 
 
 def test_law_02_a_delete_that_fails_in_a_savepoint_leaves_the_rest(use_items, when_deleted):
@@ -373,31 +376,6 @@ def test_law_02_a_delete_that_fails_in_a_savepoint_leaves_the_rest(use_items, wh
             Offer.objects.filter(name="x").delete()
         Offer.objects.filter(name="y").delete()
     assert set(recorded()) == refs(b)
-
-
-def test_the_shops_own_wrappers_stay_where_they_are(use_items, when_deleted):
-    """One that is put around statements while a delete is pending takes itself off, not ours."""
-    use_items(depends_on=["offers"])
-    with muted():
-        product = item("A")
-        product.offers.create(name="x"), product.offers.create(name="y")
-    heard: list[str] = []
-
-    def listen(execute: Any, sql: str, *args: Any) -> Any:
-        heard.append(sql)
-        return execute(sql, *args)
-
-    def count(row: Any) -> None:
-        with connection.execute_wrapper(listen):
-            Seller.objects.count()
-
-    when_deleted(Offer, count)
-    with connection.execute_wrapper(listen):
-        Offer.objects.all().delete()
-        assert connection.execute_wrappers == [listen]
-    assert connection.execute_wrappers == []
-    assert set(recorded()) == refs(product)
-    assert any("neuroon" in sql for sql in heard)
 
 
 @pytest.mark.parametrize("how", ["an instance", "a queryset", "asynchronously"])
@@ -425,7 +403,8 @@ def test_keys_of_other_kinds(use_feeds):
         for gadget in gadgets:
             Part.objects.create(gadget=gadget, name="p")
     Part.objects.exclude(gadget=gadgets[2]).delete()
-    assert set(recorded()) == refs(*gadgets[:2])
+    # SQLite's columns hold such keys in another spelling, which a fold understands as well.
+    assert {(label, str(UUID(key))) for label, key in recorded()} == refs(*gadgets[:2])
     found = refs(*gadgets)
     Gadget.objects.all().delete()
     assert set(recorded()) == found
@@ -441,6 +420,28 @@ def test_rows_with_a_composite_key(use_feeds):
     assert recorded() == list(refs(softs[0]))
 
 
+@pytest.mark.parametrize("unread", [True, False], ids=["a queryset", "an instance"])
+def test_law_10_what_the_database_deletes_by_itself(use_feeds, unread):
+    """From Django 6.1 on no signal tells of such rows, nor does Django look at them."""
+    use_feeds((Ware, item_feed(name="code", depends_on=["pallets__layers"])))
+    with muted():
+        wares = [Ware.objects.create(code=code) for code in "AB"]
+        depots = [Depot.objects.create(name="d") for _ in wares]
+        pallets = [ware.pallets.create(depot=depots[0]) for ware in wares]
+        pallets[0].layers.create()
+    if unread:
+        Depot.objects.filter(pk=depots[0].pk).delete()
+    else:
+        depots[0].delete()
+    assert set(recorded()) >= refs(*wares)
+    assert not Pallet.objects.exists()
+    depots[1].delete()
+    assert recorded() == []
+    [expected] = refs(wares[0])
+    wares[0].delete()
+    assert recorded() == [expected]
+
+
 def test_orders_and_their_rows(use_feeds):
     """An order's own delete is nobody's business; one of a row that pays it is the order's."""
     feed = type("Orders", (OrderFeed,), {"order_value": 1, "is_paid": True, "depends_on": ["offers"]})
@@ -453,13 +454,37 @@ def test_orders_and_their_rows(use_feeds):
     assert set(recorded()) == {("order:shop.item", str(order.pk)) for order in orders[:2]}
 
 
+def test_law_11_what_reads_a_deleted_row_is_recorded_unread(use_items):
+    """A maker of 50,000 products is one statement more, and no key of theirs comes into memory."""
+    use_items(tags="maker__name")
+    with muted():
+        maker = Maker.objects.create(name="m")
+        Item.objects.bulk_create(Item(code=str(n), title="t", maker=maker) for n in range(1_200))
+    sql = statements(maker.delete)
+    ours = [each for each in sql if "neuroon" in each]
+    assert len(ours) == (3 if connection.vendor == "mysql" else 1)
+    assert len(recorded()) == 1_200
+
+
+def test_law_01_django_reads_no_more_of_a_cascade_than_without_the_app(use_items):
+    """Rows that are deleted unread stay unread, and of ours one row's columns are read per table."""
+    use_items(depends_on=["offers__batches"])
+    with muted():
+        product = item("A")
+        product.offers.create(name="x").batches.create(name="y")
+    [ref] = refs(product)
+    sql = statements(product.delete)
+    whole = [each for each in sql if each.startswith("SELECT") and '"shop_batch"."name"' in each]
+    assert whole == []
+    assert recorded() == [ref]
+
+
 def test_law_17_switched_off(use_items, settings):
     use_items(depends_on=["offers"])
     item("A").offers.create(name="x")
     settings.NEUROON_ENABLED = False
     recorded()
     assert not any("neuroon" in sql for sql in statements(Item.objects.all().delete))
-    assert connection.execute_wrappers == []
     assert not Change.objects.exists()
 
 

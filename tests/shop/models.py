@@ -349,3 +349,25 @@ class Pointing(models.Model):
         to_fields=["a", "b"],
         related_name="pointing",
     )
+
+
+# Django 6.1's cascades by the database, which send no signal; before it the usual ones.
+BY_DATABASE = getattr(models, "DB_CASCADE", models.CASCADE)
+
+
+class Ware(models.Model):
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=50)
+
+
+class Depot(models.Model):
+    name = models.CharField(max_length=50)
+
+
+class Pallet(models.Model):
+    ware = models.ForeignKey(Ware, BY_DATABASE, related_name="pallets")
+    depot = models.ForeignKey(Depot, BY_DATABASE)
+
+
+class Layer(models.Model):
+    pallet = models.ForeignKey(Pallet, BY_DATABASE, related_name="layers")

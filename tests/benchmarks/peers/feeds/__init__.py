@@ -1,0 +1,1 @@
+"""An app with one more feed, for the deletes that are measured."""
