@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from neuroon_django.admin.detail import RowPage
 from neuroon_django.admin.lists import Act
+from neuroon_django.admin.periods import PeriodFilter
+from neuroon_django.admin.rows import ErrorFilter, FeedFilter, ShopFilter
 from neuroon_django.admin.words import number
 from neuroon_django.delivery.orders import report_rows
 from neuroon_django.feeds import registry
@@ -24,7 +26,7 @@ class ConversionAdmin(RowPage):
 
     list_display = ["state", "order_id", "error", "from_search", "order_value", "when"]
     list_display_links = ["order_id"]
-    date_hierarchy = "sent_at"
+    list_filter = ["status", PeriodFilter, ShopFilter, FeedFilter, ErrorFilter]
     search_fields = ["order_id"]
     search_help_text = gettext_lazy("The beginning of an order id, or an order's primary key")
     fields = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -380,3 +381,28 @@ def test_law_20_actions_keep_to_the_shop_that_is_shown(two_shops, operator):
     operator.post(f"{reverse(PRODUCTS)}?shop=uk", data)
     statuses = dict(SyncedProduct.objects.values_list("external_id", "status"))
     assert statuses == {"P-es": "synced", "P-uk": "pending"}
+
+
+PERIODS = {
+    "": ({"1", "2", "3"}, ["2026", "2025"]),
+    "2025": ({"1"}, ["2025", "2025-12"]),
+    "2026": ({"2", "3"}, ["2026", "2026-01", "2026-02"]),
+    "2026-02": ({"2"}, ["2026", "2026-02", "2026-02-01"]),
+    "2026-02-01": ({"2"}, ["2026", "2026-02", "2026-02-01"]),
+    "2026-13": ({"1", "2", "3"}, ["2026", "2025"]),
+    "x-y": ({"1", "2", "3"}, ["2026", "2025"]),
+}
+
+
+@pytest.mark.parametrize("chosen", [*PERIODS])
+def test_orders_by_year_month_and_day(neuroon, operator, chosen):
+    shop = current_shop()
+    sent = {"1": (2025, 12, 31, 10), "2": (2026, 1, 31, 23), "3": (2026, 1, 1, 0)}
+    for number, parts in sent.items():
+        moment = datetime(*parts, tzinfo=UTC)  # an hour later in Madrid
+        Conversion.objects.create(shop=shop, key=number, order_id=number, status="sent", sent_at=moment)
+    answer = operator.get(reverse(CONVERSIONS), {"sent": chosen} if chosen else {})
+    found, offered = PERIODS[chosen]
+    assert {row[1] for row in cells(answer)} == found
+    [period] = [s for s in answer.context["cl"].filter_specs if getattr(s, "title", "") == "sent"]
+    assert [value for value, _text in period.lookup_choices] == offered
