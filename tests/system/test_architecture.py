@@ -200,7 +200,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 11_499  # of code in the whole package
+MOST_LINES = 12_199  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):
