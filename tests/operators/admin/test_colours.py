@@ -1,4 +1,4 @@
-"""The colours of statuses: each stands out from the ground, which parts it from its neighbour in a bar."""
+"""The colours of statuses: each stands out from the ground, which parts the segments of a bar."""
 
 from __future__ import annotations
 
