@@ -283,7 +283,7 @@ def test_the_front_page_is_short_and_its_links_work_on_the_packages_page():
 
 def test_every_page_is_in_the_sites_navigation():
     navigation = re.findall(r"^ +- (?:\w+: )?(\S+\.md)$", (ROOT / ".mkdocs.yml").read_text(), re.M)
-    assert {*PAGES} <= {*navigation, "README.md"}
+    assert sorted([*navigation, "README.md"]) == sorted(PAGES)
 
 
 def test_every_table_is_told_with_what_it_holds():
