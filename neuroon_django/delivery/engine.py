@@ -61,6 +61,9 @@ class Engine:
         on_wait: Callable[[float, str], None] = lambda seconds, reason: None,
     ) -> None:
         self.shop = shop
+        self.lease_seconds = (
+            2 * shop.config.TIMEOUT
+        )  # of a row: twice what its request can take (law 5)
         self.client = client
         self.foreground = foreground
         self.until = until
@@ -246,8 +249,3 @@ class Engine:
         self.progressed = self.progressed or bool(rows)
         self.drained = len(rows) < limit
         return rows
-
-    @property
-    def lease_seconds(self) -> float:
-        """For how long a row is leased: twice what its request can take (law 5)."""
-        return 2 * self.shop.config.TIMEOUT

@@ -95,8 +95,9 @@ class Command(NeuroonCommand):
             self.refuse(str(error))
         self.confirm(f"Delete all that is known of {shop_id}?", interactive=interactive)
         left = forget(shop)
-        told = f" {count(left, 'product')} {is_or_are(left)} left at Neuroon." if left else ""
-        self.stdout.write(f"All rows of {shop_id} are deleted.{told}")
+        self.stdout.write(f"All rows of {shop_id} are deleted.")
+        if left:
+            self.stdout.write(f"{count(left, 'product')} {is_or_are(left)} left at Neuroon.")
 
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Print, and fail with the problems."""

@@ -123,7 +123,7 @@ def test_a_shop_is_forgotten_when_it_is_said(neuroon, live):
     _, error = failing("neuroon_status", "--forget", neuroon.shop_id, "--no-input")
     assert (error.returncode, SyncedProduct.objects.count()) == (2, 1)
     assert neuroon_status("--forget", "shop_old", "--no-input") == (
-        "All rows of shop_old are deleted.\n"
+        "All rows of shop_old are deleted.\n1 product is left at Neuroon.\n"
     )
     assert SyncedProduct.objects.count() == 0
 

@@ -63,7 +63,7 @@ def test_law_20_forgetting_a_shop_needs_no_key_and_touches_no_other(shops, taken
     assert forget(taken_out) == 2
     assert list(ShopState.objects.all()) == [es]
     assert {row.shop_id for row in SyncedProduct.objects.all()} == {es.pk}
-    assert not Conversion.objects.exists()
+    assert not Conversion.objects.filter(shop=taken_out.pk).exists()
     assert shops["uk"].requests == []
 
 
