@@ -1,9 +1,8 @@
 """The engine: claim, slot, send and settle until nothing is due, the time is up, or all is blocked.
 
 It alone owns the run's lease and budget, claims, slots, requests in flight, the error policy, and what
-is given back at the end; a channel says what its next request is and what an answer means. A run that
-dies anywhere leaves rows that are due again when their lease ends. Requests may be in flight side by
-side (`NEUROON_IN_FLIGHT`): their threads only talk HTTP, the database is the run's own thread's.
+is given back; a channel says what its next request is and what an answer means. Rows of a run that died
+are due again when their lease ends. Threads of requests in flight (`NEUROON_IN_FLIGHT`) only talk HTTP.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import neuroon_django.models.delivery
 from django.db import migrations, models
+
+import neuroon_django.models.delivery
 
 
 class Migration(migrations.Migration):

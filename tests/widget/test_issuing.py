@@ -329,14 +329,14 @@ def test_law_14_verify_and_status_tell_which_way(neuroon, settings):
     signed = "ok       token    signed here, since this Neuroon issues none, 0 minutes ago"
     assert verified_token() == signed
     assert re.fullmatch(r"\d s old, signed here", status())
-    assert json.loads(run("neuroon_status", "--json")[0])["token_method"] == "sign"
+    assert json.loads(run("neuroon_status", "--json")[0])["default"]["token_method"] == "sign"
     settings.NEUROON_WIDGET_TOKEN = "sign"
     assert verified_token().endswith("signed here, as NEUROON_WIDGET_TOKEN says, 0 minutes ago")
     neuroon.clear_faults()
     settings.NEUROON_WIDGET_TOKEN = "issue"
     assert verified_token() == "ok       token    issued 0 minutes ago"
     assert re.fullmatch(r"\d s old, issued by Neuroon", status())
-    assert json.loads(run("neuroon_status", "--json")[0])["token_method"] == "issue"
+    assert json.loads(run("neuroon_status", "--json")[0])["default"]["token_method"] == "issue"
 
 
 PLUGIN_ONLY = ("token", "list")  # what the later generation does not serve
