@@ -24,6 +24,8 @@ __all__ = [
     "ProductFeed",
     "aget_widget_token",
     "attribute_order",
+    "clicks_of",
+    "forget_order",
     "get_widget_token",
     "mark_changed",
     "muted",
@@ -43,14 +45,33 @@ def mark_changed(what: Model | Iterable[Model] | QuerySet[Any]) -> None:
     record.mark_changed(what)
 
 
-def attribute_order(order: Model, clicks: Any) -> None:
+def attribute_order(order: Model, clicks: Any, shop: str = "") -> None:
     """Tie a shopper's clicks to an order: a request, the cookie's text, or `{externalId: searchLogId}`.
 
-    It is for checkouts that `ClickAttributionMiddleware` does not see (`API.md`, "Conversions").
+    Of several shops `shop` is the alias of the one in whose pages they were made; without it the
+    request tells, or the active language. It is for checkouts that `ClickAttributionMiddleware`
+    does not see (`API.md`, "Conversions").
     """
-    from neuroon_django.recording import record
+    from neuroon_django.recording import clicked_orders
 
-    record.attribute_order(order, clicks)
+    clicked_orders.attribute_order(order, clicks, shop)
+
+
+def clicks_of(order: Model) -> dict[str, str]:
+    """Return the clicks that are kept for an order, `{externalId: searchLogId}`; {} for none."""
+    from neuroon_django.recording import clicked_orders
+
+    return clicked_orders.clicks_of(order)
+
+
+def forget_order(order: Model) -> None:
+    """Delete all that is kept for an order, what waits to be folded included; the order stays.
+
+    Call it before `order.delete()`. What Neuroon was told of it holds no personal data, and stays.
+    """
+    from neuroon_django.recording import clicked_orders
+
+    clicked_orders.forget_order(order)
 
 
 def muted() -> AbstractContextManager[None]:
@@ -75,18 +96,19 @@ def tell_bulk_writes(model: type[Model] | str) -> None:
         bulk_writes.refresh()
 
 
-def get_widget_token() -> str:
+def get_widget_token(shop: str = "") -> str:
     """Return the widget token for a page, "" where there is none.
 
-    It waits for `NEUROON_WIDGET_TIMEOUT` seconds at most, once per process and failure.
+    Of several shops it is that of the alias `shop`, or of the one whose language is active. It waits
+    for `NEUROON_WIDGET_TIMEOUT` seconds at most, once per process and failure.
     """
     from neuroon_django import widget
 
-    return widget.get_token()
+    return widget.get_token(shop)
 
 
-async def aget_widget_token() -> str:
+async def aget_widget_token(shop: str = "") -> str:
     """Return the same for async code, without holding the event loop up."""
     from neuroon_django import widget
 
-    return await widget.aget_token()
+    return await widget.aget_token(shop)

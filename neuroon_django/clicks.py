@@ -1,19 +1,25 @@
 """The shopper's clicks: the widget's cookie as text, and the pairs of product and search in it.
 
-A request only keeps the text (in `current`, set by the middleware); a worker parses it, as the
-hostile input it is (`API.md`, "Conversions"; law 13).
+A request only keeps the text (in `current`, set by the middleware), and an order that is saved in it
+takes the text along; a worker parses it, as the hostile input it is (`API.md`, "Conversions"; law 13).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils.functional import Promise
+
+logger = logging.getLogger("neuroon_django")
 
 COOKIE_NAME = "neuroon_clicks"
 MAX_TEXT = 3 * 4_096  # a full cookie, percent-encoded
@@ -23,8 +29,100 @@ TEXTS = (str, int, UUID, Promise)  # what a shop's own mapping may hold as an id
 
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
+_request: ContextVar[Any] = ContextVar("neuroon_request", default=None)
+# The fingerprint of the shop that this request is for, where there are several; "": not known.
+current_shop: ContextVar[str] = ContextVar("neuroon_shop", default="")
+
+Name = tuple[str, str]  # an object of the shop: model label, primary key as text
 
 _decoder = json.JSONDecoder(strict=False)  # control characters may stand in a text as they are
+
+
+@contextmanager
+def serving(request: Any, text: str) -> Iterator[None]:
+    """Keep a shopper's text while a request is served."""
+    kept, served, shop = current.set(text), _request.set(request), current_shop.set("")
+    try:
+        yield
+    finally:
+        current.reset(kept)
+        _request.reset(served)
+        current_shop.reset(shop)
+
+
+def is_refused(request: Any) -> bool:
+    """Return whether another middleware around this one has refused to keep a request's clicks."""
+    return _request.get() is request and not current.get()
+
+
+def to_record() -> str:
+    """Return the text that an order takes along which is saved now; "" where staff saves it."""
+    text = current.get()
+    return text if text and not is_staff(_request.get()) else ""
+
+
+def is_staff(request: Any) -> bool:
+    """Return whether staff makes a request; one whose user cannot be found out counts as theirs.
+
+    It may cost the queries for session and user, so it is asked only where there is something to keep.
+    """
+    try:
+        return bool(getattr(getattr(request, "user", None), "is_staff", False))
+    except DatabaseError:
+        raise  # the shop's to handle, as all errors of its database
+    except Exception as error:
+        logger.warning("clicks_not_kept error=%s: %s", type(error).__name__, error)
+        return True
+
+
+def text_of(given: Any) -> str:
+    """Return the cookie's text of a request, of a mapping, or of the text itself."""
+    cookies = getattr(given, "COOKIES", None)
+    if cookies is not None:
+        given = "" if is_staff(given) else cookies.get(COOKIE_NAME, "")
+    return dump(given) if isinstance(given, Mapping) else str(given or "")
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """What a shopper clicked: searchLogIds by external id, and which objects had these ids then."""
+
+    searches: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, Name] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str, owners: str = "") -> Clicked:
+        """Return what a row keeps: a cookie's text, and what `dump_owners` made of the owners."""
+        names = json.loads(owners) if owners else {}
+        return cls(parse(text), {clicked: (label, pk) for clicked, (label, pk) in names.items()})
+
+    @property
+    def ids_by_owner(self) -> dict[Name, str]:
+        """Return which id was clicked of each object, the latest where it was more than one."""
+        return {self.owners[clicked]: clicked for clicked in self.searches if clicked in self.owners}
+
+    def find(self, external_id: str, name: Name | None = None) -> tuple[str, str] | None:
+        """Return the id under which a product was clicked, and the search; None where it was not.
+
+        A product that was renamed since is found by its name; another one of its model that has the
+        id now was not clicked.
+        """
+        clicked = self.ids_by_owner.get(name) if name else None
+        if clicked is None:
+            owner = self.owners.get(external_id)
+            is_others = bool(name and owner and owner[0] == name[0])
+            clicked = external_id if external_id in self.searches and not is_others else None
+        return None if clicked is None else (clicked, self.searches[clicked])
+
+    def dump_owners(self, owners_now: Mapping[str, Name], before: Clicked) -> str:
+        """Return as text whose ids were clicked: as known before, and else who has them now."""
+        found = {
+            clicked: before.owners.get(clicked) if before.searches.get(clicked) == search else None
+            for clicked, search in self.searches.items()
+        }
+        owners = {clicked: name or owners_now.get(clicked) for clicked, name in found.items()}
+        known = {clicked: name for clicked, name in owners.items() if name}
+        return json.dumps(known) if known else ""
 
 
 def storable(text: str) -> str:

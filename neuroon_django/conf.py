@@ -168,6 +168,11 @@ class ShopConfig:
         return "" if theirs and not PINNED.match(parts.path) else self.WIDGET_INTEGRITY
 
     @property
+    def fingerprint(self) -> str:
+        """Return the 16 hex digits that a change row names the shop by, whatever its alias is."""
+        return hashlib.sha256("\n".join(self.identity).encode()).hexdigest()[:16]
+
+    @property
     def key_fingerprint(self) -> str:
         """Return the 16 hex digits that tell one key from another without being one."""
         return hashlib.sha256(b"neuroon-django:" + self.API_KEY.encode()).hexdigest()[:16]
@@ -205,7 +210,7 @@ class Settings(ProjectSettings):
         There is always one. What cannot be a shop is left out; the system checks tell of it.
         """
         declared = [ShopConfig(alias, own) for alias, own in declared_shops(self.SHOPS).items()]
-        shops = first_of_each(declared, lambda shop: shop.identity) or [ShopConfig(DEFAULT_ALIAS)]
+        shops = first_of_each(declared, _written_identity) or [ShopConfig(DEFAULT_ALIAS)]
         return {shop.alias: shop for shop in shops}
 
     def shop(self, alias: str = "") -> ShopConfig:
@@ -217,6 +222,12 @@ class Settings(ProjectSettings):
         if alias and alias not in shops:
             raise ConfigurationError(f'No shop is called "{alias}". There are: {", ".join(shops)}.')
         return shops[alias or next(iter(shops))]
+
+
+def _written_identity(shop: ShopConfig) -> tuple[str, str]:
+    """Return what is written of a shop's id and address; pages ask, and cleaning takes its time."""
+    shop_id, url = ShopConfig.SHOP_ID.written(shop), ShopConfig.API_URL.written(shop)
+    return str(shop_id or "").strip(), str(url or DEFAULT_API_URL).rstrip("/")
 
 
 NAMES = (*settings_of(ShopConfig), *settings_of(Settings))

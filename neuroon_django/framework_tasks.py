@@ -38,9 +38,9 @@ def flush_conversions(expires: float = 0.0, **options: str) -> None:
 
 
 @ours
-def refresh_widget_token(expires: float = 0.0) -> None:
+def refresh_widget_token(expires: float = 0.0, **options: str) -> None:
     """Replace the widget token before it grows old."""
-    _run("refresh_widget_token", expires, {})
+    _run("refresh_widget_token", expires, options)
 
 
 @ours

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from neuroon_django import clicks
 from neuroon_django.conf import conf
+from neuroon_django.request_shop import shop_for_request
 
 Response = HttpResponseBase
 
@@ -19,7 +20,8 @@ class ClickAttributionMiddleware:
     """Record the widget's cookie with every order that is saved in a shopper's request (law 13).
 
     Put it anywhere in `MIDDLEWARE`. Subclass it and override `allows` to ask for consent; then put
-    it behind what `allows` reads, such as the session's middleware.
+    it behind what `allows` reads, such as the session's middleware. Where there are two, clicks are
+    kept only if both allow it. Orders that staff saves (`request.user.is_staff`) get none.
     """
 
     sync_capable = True
@@ -35,28 +37,27 @@ class ClickAttributionMiddleware:
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
         if iscoroutinefunction(self.get_response):
             return self._acall(request)
-        token = clicks.current.set(self._text(request))
-        try:
+        with clicks.serving(request, self._text(request)):
             response: Response = self.get_response(request)
             return response
-        finally:
-            clicks.current.reset(token)
 
     async def _acall(self, request: HttpRequest) -> Response:
         may_block = _cookie(request) and type(self).allows is not ClickAttributionMiddleware.allows
         text = await sync_to_async(self._text)(request) if may_block else self._text(request)
-        token = clicks.current.set(text)
-        try:
+        with clicks.serving(request, text):
             response: Response = await self.get_response(request)
             return response
-        finally:
-            clicks.current.reset(token)
 
     def process_view(self, request: HttpRequest, *args: Any) -> None:
-        """Forget the clicks in the admin, where orders are not the visitor's own."""
+        """Forget the clicks in the admin, where orders are not the visitor's own.
+
+        Elsewhere note which shop they were made in; by now other middlewares have set the language.
+        """
         match = request.resolver_match
         if match is not None and "admin" in match.app_names:
             clicks.current.set("")
+        elif clicks.current.get() and (shop := shop_for_request(request)):
+            clicks.current_shop.set(shop.fingerprint)
 
     def allows(self, request: HttpRequest) -> bool:
         """Return whether this shopper consents to clicks being kept with an order.
@@ -69,7 +70,9 @@ class ClickAttributionMiddleware:
     def _text(self, request: HttpRequest) -> str:
         """Return the cookie's text if the app is on and the shopper consents, else ""."""
         text = _cookie(request)
-        return clicks.storable(text) if text and conf.ENABLED and self.allows(request) else ""
+        if not text or not conf.ENABLED or clicks.is_refused(request):
+            return ""
+        return clicks.storable(text) if self.allows(request) else ""
 
 
 def _cookie(request: HttpRequest) -> str:

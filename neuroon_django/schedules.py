@@ -6,6 +6,9 @@ from typing import Any
 
 from celery.schedules import crontab
 
+# What tells a worker that a message is beat's, and not a change's: it proves that beat runs.
+FROM_BEAT: dict[str, dict[str, Any]] = {"flush_products": {"beat": True}}
+
 # By task: the schedule, in seconds or as a crontab, and the seconds after which a message expires, so
 # that none pile up where no worker runs.
 SCHEDULES: dict[str, tuple[Any, float]] = {
@@ -23,6 +26,7 @@ def beat_schedule(queue: str | None = None) -> dict[str, dict[str, Any]]:
         f"neuroon-{name.replace('_', '-')}": {
             "task": f"neuroon_django.tasks.{name}",
             "schedule": schedule,
+            "kwargs": FROM_BEAT.get(name, {}),
             "options": {"expires": expires, **options},
         }
         for name, (schedule, expires) in SCHEDULES.items()

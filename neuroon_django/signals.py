@@ -1,6 +1,6 @@
 """The signals that this app sends; receivers of the shop's own signals are in `recording`.
 
-The sender of each is the model that the feed is registered for, and `shop` the shop's alias (str).
+The sender of most is the model that the feed is registered for, and `shop` the shop's alias (str).
 Receivers run in the worker or command that sends, and what they raise is logged.
 """
 
@@ -17,3 +17,9 @@ product_rejected = Signal()
 
 # An order was reported. row: the Conversion.
 conversion_sent = Signal()
+
+# Requests stop until a person does something, and go on again; told once in the whole system. The
+# sender of both is `ShopState`. groups: "products", "deletes", "conversions", "token" (list of str);
+# status: what Neuroon answered (int). reason of the pause: Neuroon's own words (str).
+delivery_paused = Signal()
+delivery_resumed = Signal()

@@ -21,10 +21,12 @@ from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.delivery import (
     Engine,
     Scan,
+    notice_changes,
     order_run,
     orders_wait,
     product_run,
     products_wait,
+    prune_changes,
 )
 from neuroon_django.models import Change, Conversion, ShopState
 from neuroon_django.operations.verification import Verification
@@ -33,6 +35,7 @@ from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, VERIFICATION
 
 logger = logging.getLogger("neuroon_django")
 
+TOKEN = "refresh_widget_token"  # noqa: S105 - the name of a task
 BUDGET = 4.0  # seconds in which a task begins requests; it may sleep another one for its slot
 # A request takes up to `NEUROON_TIMEOUT`, which is 600 s at most, and what is in flight is settled.
 LIMITS: dict[str, Any] = {"soft_time_limit": 720, "time_limit": 780, "ignore_result": True}
@@ -42,13 +45,17 @@ Work = Callable[[ShopState], Engine | None]
 
 
 @shared_task(name=f"neuroon_django.tasks.{PRODUCTS}", **LIMITS)
-def flush_products(shop: str = "", run: str = "") -> None:
+def flush_products(shop: str = "", run: str = "", beat: bool = False) -> None:
     """Send every product that is due; a shop never scanned, or long unattended, is scanned too.
 
     `shop` is the alias of the only shop to look at, and `run` the token of the run to go on with.
+    `beat` says that the message is beat's.
     """
+    if beat and conf.ENABLED:
+        ShopState.objects.note_beat()
 
     def work(state: ShopState) -> Engine | None:
+        notice_changes(state)
         scan = Scan.due(state)
         if scan is None and not products_wait(state):
             return None
@@ -57,7 +64,8 @@ def flush_products(shop: str = "", run: str = "") -> None:
             engine.run()
         return engine
 
-    _for_each_shop(PRODUCTS, shop, work)
+    if not _for_each_shop(PRODUCTS, shop, work) and conf.ENABLED:
+        prune_changes()
 
 
 @shared_task(name="neuroon_django.tasks.scan_catalogue", **LIMITS)
@@ -93,10 +101,20 @@ def flush_conversions(shop: str = "", run: str = "") -> None:
         Change.objects.wipe_clicks(age)
 
 
-@shared_task(name="neuroon_django.tasks.refresh_widget_token", **LIMITS)
-def refresh_widget_token() -> None:
-    """Replace the widget token before it grows old."""
-    widget.refresh_token()
+@shared_task(name=f"neuroon_django.tasks.{TOKEN}", **LIMITS)
+def refresh_widget_token(shop: str = "") -> None:
+    """Replace the widget token before it grows old; only beat asks for it.
+
+    `shop` is the alias of the only shop to look at.
+    """
+
+    if conf.ENABLED:
+        ShopState.objects.note_beat()
+
+    def work(state: ShopState) -> None:
+        widget.refresh_token(state)
+
+    _for_each_shop(TOKEN, shop, work)
 
 
 @shared_task(name=f"neuroon_django.tasks.{VERIFICATION}", bind=True, **LIMITS)
@@ -117,17 +135,19 @@ def _shops(alias: str = "") -> list[ShopConfig]:
 
 
 def _for_each_shop(task: str, alias: str, work: Work) -> bool:
-    """Do the work of one shop here, and publish a message for each other one.
+    """Publish a message for each shop but the first, whose work is done here.
 
-    Returns whether there is any shop. What fails for one keeps no other from its turn.
+    The messages come first, so that no shop waits for another one's run. Returns whether there is
+    any shop. What fails for one keeps no other from its turn.
     """
     shops, failure = _shops(alias), None
-    for number, config in enumerate(shops):
-        if number and not task_backend().runs_inline:
-            send_task(task, kwargs={"shop": config.alias})
-            continue
+    here = shops if task_backend().runs_inline else shops[:1]
+    for config in [*shops[len(here) :], *here]:
         try:
-            _go_on(task, config, work(ShopState.objects.for_config(config)))
+            if config in here:
+                _go_on(task, config, work(ShopState.objects.for_config(config)))
+            else:
+                send_task(task, kwargs={"shop": config.alias})
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:

@@ -11,6 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from neuroon_django import widget
+from neuroon_django.conf import conf
+from neuroon_django.request_shop import shop_for_request
 
 logger = logging.getLogger("neuroon_django")
 
@@ -21,8 +23,15 @@ RETRY_AFTER = 30  # seconds
 @never_cache
 @require_GET
 def widget_token(request: HttpRequest) -> JsonResponse:
-    """Return the token as `{"token": "…"}`, or a 503 with `Retry-After` where there is none."""
-    token = widget.get_token()
+    """Return the token as `{"token": "…"}`, or a 503 with `Retry-After` where there is none.
+
+    Of several shops it is the request's, or the one whose alias `?shop=` gives; 404 for none.
+    """
+    alias = request.GET.get("shop", "")
+    shop = conf.shops().get(alias) if alias else shop_for_request(request)
+    if shop is None:
+        return JsonResponse({"error": "no shop"}, status=404)
+    token = widget.token_for(shop)
     if token:
         return JsonResponse({"token": token})
     response = JsonResponse({"error": "no token"}, status=503)

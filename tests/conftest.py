@@ -113,6 +113,32 @@ def neuroon(settings) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def shops(neuroon, settings) -> dict[str, Sandbox]:
+    """Three shops at one address, by alias: Spanish, British, and one of a part of the products."""
+    neuroon.shop_url = "https://mystore.es"
+    others = {"uk": "https://mystore.co.uk", "outlet": "https://outlet.mystore.es"}
+    found = {"es": neuroon}
+    for alias, url in others.items():
+        found[alias] = neuroon.add_shop(f"shop_{alias}", shop_url=url, verified=True)
+    own = {
+        "es": {"LANGUAGE": "es", "CURRENCY": "EUR"},
+        "uk": {"LANGUAGE": "en", "CURRENCY": "GBP"},
+        "outlet": {"LANGUAGE": "es", "CURRENCY": "EUR"},
+    }
+    settings.NEUROON_SHOP_ID = settings.NEUROON_API_KEY = settings.NEUROON_STOREFRONT_URL = ""
+    settings.NEUROON_SHOPS = {
+        alias: {
+            "SHOP_ID": shop.shop_id,
+            "API_KEY": shop.api_key,
+            "STOREFRONT_URL": shop.shop_url,
+            **own[alias],
+        }
+        for alias, shop in found.items()
+    }
+    return found
+
+
+@pytest.fixture
 def flush(neuroon) -> Callable[..., RunStatistics]:
     """One run over the products, as a worker makes it; `foreground` as `neuroon_sync` does."""
 

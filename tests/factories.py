@@ -18,6 +18,11 @@ def current_shop() -> ShopState:
     return ShopState.objects.for_config(conf.shop())
 
 
+def shop_called(alias: str) -> ShopState:
+    """Return the row of the shop of that alias."""
+    return ShopState.objects.for_config(conf.shop(alias))
+
+
 def another_shop(shop_id: str, api_url: str) -> ShopState:
     """Return the row of a shop that the settings do not name."""
     return ShopState.objects.for_config(ShopConfig("another", {"SHOP_ID": shop_id, "API_URL": api_url}))

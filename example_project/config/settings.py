@@ -127,12 +127,12 @@ LOGGING = {
     },
 }
 
-# Neuroon. By default the sandbox: `python -m neuroon_django.testing.sandbox --port 8765 …`
+# Neuroon. By default the sandbox, with what it prints: `python -m neuroon_django.testing.sandbox`
 NEUROON_API_URL = env.str("NEUROON_API_URL", default="http://127.0.0.1:8765")
 NEUROON_SHOP_ID = env.str("NEUROON_SHOP_ID", default="shop_sandbox")
 NEUROON_API_KEY = env.str("NEUROON_API_KEY", default="sk_" + "5a4db0c5" * 4)
-NEUROON_STOREFRONT_URL = env.str("NEUROON_STOREFRONT_URL", default="http://127.0.0.1:8000")
-NEUROON_WIDGET_URL = env.str("NEUROON_WIDGET_URL", default="/static/shop/widget.js")
+NEUROON_STOREFRONT_URL = env.str("NEUROON_STOREFRONT_URL", default="http://localhost:8000")
+NEUROON_WIDGET_URL = env.str("NEUROON_WIDGET_URL", default=f"{NEUROON_API_URL}/widget.js")
 NEUROON_CURRENCY = env.str("NEUROON_CURRENCY", default="EUR")
 NEUROON_PRODUCTS_API = env.str("NEUROON_PRODUCTS_API", default="auto")
 NEUROON_RATE_LIMIT = env.int("NEUROON_RATE_LIMIT", default=100) or None  # 0: unpaced
@@ -146,4 +146,5 @@ CELERY_BEAT_SCHEDULE = beat_schedule(queue=NEUROON_QUEUE)
 # The shop's own.
 SHOP_CURRENCY = "EUR"  # every price in this shop; `shop/neuroon.py` says the same
 SHOP_PAYMENT_SECRET = env.str("SHOP_PAYMENT_SECRET", default="shared-with-the-payment-provider")
-SHOP_SANDBOX_URL = env.str("SHOP_SANDBOX_URL", default=NEUROON_API_URL)
+# The sandbox's page, which the shop links to; "" where there is none.
+SHOP_SANDBOX_URL = env.str("SHOP_SANDBOX_URL", default=f"{NEUROON_API_URL}/")

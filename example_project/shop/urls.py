@@ -1,8 +1,8 @@
-"""The storefront's addresses, the payment provider's webhook, and what Neuroon received."""
+"""The storefront's addresses, and the payment provider's webhook."""
 
 from django.urls import path
 
-from shop import payments, received, views
+from shop import payments, views
 
 app_name = "shop"
 
@@ -14,7 +14,4 @@ urlpatterns = [
     path("checkout/", views.checkout, name="checkout"),
     path("order/<str:number>/", views.order, name="order"),
     path("payments/webhook/", payments.webhook, name="webhook"),
-    path("neuroon-sandbox/", received.overview, name="received"),
-    path("neuroon-sandbox/products/", received.products, name="received_products"),
-    path("neuroon-sandbox/conversions/", received.conversions, name="received_conversions"),
 ]

@@ -1,4 +1,4 @@
-"""What the lists share: the shop, bounded counts, bounded filters, and how a status looks."""
+"""What the lists share: the shops, bounded counts and filters, and how a status looks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from neuroon_django.admin.words import number
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
 from neuroon_django.operations.wording import shorten
@@ -35,8 +38,25 @@ STUCK = ("rejected", "pending", "deleting")  # whose errors the overview shows, 
 class ReadOnlyAdmin(ModelAdmin):
     """An admin in which nobody adds, edits or deletes anything."""
 
+    change_list_template = "admin/neuroon_django/change_list.html"
+
     class Media:
         css = {"all": ["neuroon_django/admin.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list under its own name."""
+        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, title | (extra_context or {}))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns, the shop among them where there are several."""
+        columns = super().get_list_display(request)
+        return [*columns, "shop_alias"] if len(conf.shops()) > 1 else columns
+
+    @admin.display(description=_("shop"))
+    def shop_alias(self, row: Any) -> str:
+        """Return the alias of a row's shop."""
+        return str(row.shop.config.alias)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds a row by hand."""
@@ -55,12 +75,30 @@ class ReadOnlyAdmin(ModelAdmin):
         return super().has_change_permission(request)
 
 
+def shops_of(request: Any) -> dict[int, ShopState]:
+    """Return the shops whose rows a request shows, by primary key: the chosen one, or all.
+
+    Each shop's row is read once per request.
+    """
+    if not hasattr(request, "neuroon_shops"):
+        configs = conf.shops()
+        chosen = configs.get(request.GET.get("shop", ""))
+        states = map(ShopState.objects.for_config, [chosen] if chosen else configs.values())
+        request.neuroon_shops = {state.pk: state for state in states}
+    shops: dict[int, ShopState] = request.neuroon_shops
+    return shops
+
+
 def shop_of(request: Any) -> ShopState:
-    """Return the shop whose rows a request shows, read once per request."""
-    if not hasattr(request, "neuroon_shop"):
-        request.neuroon_shop = ShopState.objects.for_config(conf.shop())
-    shop: ShopState = request.neuroon_shop
-    return shop
+    """Return the one shop that a page shows: the chosen one, or the first."""
+    return next(iter(shops_of(request).values()))
+
+
+class AtLeast(int):
+    """A number of rows that were counted no further: shown as "more than 10,000"."""
+
+    def __str__(self) -> str:
+        return gettext("more than %(n)s") % {"n": number(int(self))}
 
 
 class BoundedPaginator(Pages):
@@ -68,9 +106,10 @@ class BoundedPaginator(Pages):
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows, 10,000 at most."""
+        """Return the number of rows, or that there are more than 10,000."""
         rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED].count())
+        found = int(rows.order_by()[: COUNTED + 1].count())
+        return AtLeast(COUNTED) if found > COUNTED else found
 
 
 class ChosenFilter(admin.SimpleListFilter):
@@ -85,6 +124,22 @@ class ChosenFilter(admin.SimpleListFilter):
         chosen = self.value()
         if chosen and chosen not in dict(self.lookup_choices):
             self.lookup_choices.append((chosen, shorten(chosen)))
+
+
+class ShopFilter(ChosenFilter):
+    """The project's shops, where there are several; `shops_of` does the filtering."""
+
+    title = _("shop")
+    parameter_name = "shop"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return each shop's alias."""
+        aliases = list(conf.shops())
+        return [(alias, alias) for alias in aliases] if len(aliases) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows as they are."""
+        return queryset
 
 
 class FeedFilter(ChosenFilter):
@@ -132,14 +187,13 @@ def state(row: Any) -> str:
     )
 
 
-def object_link(row: Any, site: str) -> str:
-    """Return the shop's object, linked where the shop has an admin page for it."""
+def object_link(row: Any, site: str, name: str = "") -> str:
+    """Return the shop's object by its name or key, linked where the shop has an admin page for it."""
     if not row.model:
-        return ""
+        return name
     try:
         meta = apps.get_model(row.model)._meta
-        name = f"{site}:{meta.app_label}_{meta.model_name}_change"
-        url = reverse(name, args=[quote(row.object_pk)])
+        url = reverse(f"{site}:{meta.app_label}_{meta.model_name}_change", args=[quote(row.object_pk)])
     except (LookupError, NoReverseMatch):
-        return f"{row.model} {row.object_pk}"
-    return format_html('<a href="{}">{} {}</a>', url, meta.verbose_name, row.object_pk)
+        return name or f"{row.model} {row.object_pk}"
+    return format_html('<a href="{}">{}</a>', url, name or f"{meta.verbose_name} {row.object_pk}")

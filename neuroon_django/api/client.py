@@ -8,7 +8,7 @@ saw the cause: a `requests` exception holds the request, and so the key, and mus
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import quote
 
 import requests
@@ -54,7 +54,7 @@ class Client:
             {"X-Shop-API-Key": api_key, "User-Agent": user_agent, "Accept": "application/json"}
         )
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

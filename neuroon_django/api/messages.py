@@ -128,6 +128,11 @@ def _for_array(payload: bytes) -> bytes:
     return _encoder.encode({k: v for k, v in decode(payload).items() if k in SHOPS_FIELDS})
 
 
+def decode_report(body: bytes) -> ConversionReport:
+    """Return the report that was encoded."""
+    return msgspec.json.decode(body, type=ConversionReport)
+
+
 def encode(body: Any) -> bytes:
     """Return any other request body."""
     return _encoder.encode(body)

@@ -15,6 +15,7 @@ from django.db.models import CharField, TextField
 from django.utils.connection import ConnectionDoesNotExist
 
 from neuroon_django.checks.bulk_writes import bulk_writes
+from neuroon_django.checks.entries import entries
 from neuroon_django.checks.lookups import lookups, relations_of
 from neuroon_django.checks.names import (
     LISTS,
@@ -27,9 +28,9 @@ from neuroon_django.checks.names import (
 from neuroon_django.checks.together import together
 from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.feeds import Source, payload_context, registry
+from neuroon_django.feeds.keys import MAX_KEY
 from neuroon_django.feeds.paths import hop, is_column, walk
 from neuroon_django.feeds.registry import Registration
-from neuroon_django.models import SyncedProduct
 from neuroon_django.rules import settings_of
 
 
@@ -80,6 +81,7 @@ def _feed(source: Source[Any]) -> Iterator[CheckMessage]:
         return
     declared = [
         *lookups(source, annotations),
+        *entries(source),
         *_lists(source),
         *_dependencies(source),
         *bulk_writes(source),
@@ -183,12 +185,11 @@ def _key(source: Source[Any]) -> Iterator[CheckMessage]:
     key: Any = source.model._meta.pk
     while key.is_relation:
         key = key.target_field
-    most = SyncedProduct._meta.get_field("object_pk").max_length or 0
-    if isinstance(key, CharField | TextField) and (key.max_length or inf) > most:
+    if isinstance(key, CharField | TextField) and (key.max_length or inf) > MAX_KEY:
         model = source.model.__name__
         yield error(
             source,
             "neuroon.E009",
-            f"the primary key of {model}, {key.name}, may be longer than {most} characters",
-            f"Give it max_length={most} or less: changes are recorded by it.",
+            f"the primary key of {model}, {key.name}, may be longer than {MAX_KEY} characters",
+            f"Give it max_length={MAX_KEY} or less: changes are recorded by it.",
         )

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db.models import Model
 
+from neuroon_django.checks.entries import FLAGS
 from neuroon_django.checks.names import (
     error,
     how_to_write,
@@ -40,8 +41,15 @@ def lookups(source: Source[Any], annotations: set[str]) -> Iterator[CheckMessage
 
 def _correction(name: str, path: str, near: list[str]) -> str:
     """Return what to type for an entry that the shop wrote."""
-    constant = f'For a constant, type {name} = Value("{path}").'
+    constant = f"For a constant, type {name} = {_constant(name, path)}."
     return f"Did you mean {near[0]}? {constant}" if near else constant
+
+
+def _constant(name: str, text: str) -> str:
+    """Return a text as the constant that was meant: a flag is no text."""
+    if name not in FLAGS:
+        return f'Value("{text}")'
+    return str(text.lower() not in ("false", "no", "0", "off", "n"))
 
 
 def _instead_of_default(source: Source[Any], name: str) -> str:

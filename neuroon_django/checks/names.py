@@ -17,7 +17,7 @@ REQUIRED = {
     ProductFeed: ("external_id", "name", "price", "url", "is_listed"),
     OrderFeed: ("order_id", "order_value", "is_paid"),
 }
-LISTS = ("depends_on", "ignores", "bulk_writes")
+LISTS = ("shops", "depends_on", "ignores", "bulk_writes")
 OVERRIDDEN = (*LISTS, "get_queryset", "extra", "lines")
 # What shops write for an entry that is called something else.
 USUAL_ENTRIES = {

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
+from neuroon_django.checks.entries import may_be_null
 from neuroon_django.checks.settings import each_shop, is_local, is_written
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig, conf
 from neuroon_django.feeds import registry
@@ -20,6 +21,8 @@ from neuroon_django.rules import is_address
 from neuroon_django.schedules import beat_schedule
 
 MIDDLEWARE = "neuroon_django.middleware.ClickAttributionMiddleware"
+
+FILE_SCHEDULER = "celery.beat:PersistentScheduler"  # Celery's own, which reads the settings alone
 
 
 @register("neuroon")
@@ -37,13 +40,15 @@ def _feeds() -> Iterator[CheckMessage]:
 
 
 def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
-    """Report feeds whose currency nobody chose."""
+    """Report feeds whose currency nobody chose, or which may give none."""
     if is_written(ShopConfig.CURRENCY.written(shop)):
         return
     for source in registry.sources(shop).values():
-        if getattr(source.feed, "currency", None) is None:
+        entry = source.compiled.get("currency")
+        if entry is None or may_be_null(source, entry.path):
+            has = "has no currency" if entry is None else f'may find no currency by "{entry.path}"'
             yield Warning(
-                f"{where}{source.name} has no currency, and NEUROON_CURRENCY is not set: "
+                f"{where}{source.name} {has}, and NEUROON_CURRENCY is not set: "
                 f"{shop.CURRENCY} is sent.",
                 hint='Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
                 obj=type(source.feed),
@@ -52,7 +57,14 @@ def _currency(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    if registry.orders() and not any(map(_keeps_clicks, settings.MIDDLEWARE)):
+    keeping = list(filter(_keeps_clicks, settings.MIDDLEWARE))
+    if len(keeping) > 1:
+        yield Warning(
+            f"MIDDLEWARE keeps the shoppers' clicks {len(keeping)} times: {', '.join(keeping)}.",
+            hint="Remove all but one; until then clicks are kept only if each of them allows it.",
+            id="neuroon.W017",
+        )
+    if registry.orders() and not keeping:
         yield Warning(
             "An OrderFeed is registered, but no middleware keeps the shoppers' clicks.",
             hint=f'Add "{MIDDLEWARE}" to MIDDLEWARE, or call attribute_order().',
@@ -88,7 +100,7 @@ def _framework() -> Iterator[CheckMessage]:
             f'NEUROON_TASKS is "django", but no task can be made: {format_error(error)}',
             hint="Django 6.0 has the framework, before it pip install django-tasks; TASKS names a "
             'backend, with NEUROON_QUEUE (or "default") among its QUEUES.',
-            id="neuroon.E030",
+            id="neuroon.E021",
         )
     else:
         if not task_backend().has_workers:
@@ -96,7 +108,7 @@ def _framework() -> Iterator[CheckMessage]:
                 "The default backend of TASKS keeps no message: no worker is woken by a change.",
                 hint="Set TASKS to a backend with workers, as django-tasks-db has one; or set "
                 "NEUROON_TASKS = None and run neuroon_sync --watch.",
-                id="neuroon.W030",
+                id="neuroon.W021",
             )
 
 
@@ -116,6 +128,8 @@ def _celery() -> Iterator[CheckMessage]:
             "set NEUROON_AUTO_SYNC = False.",
             id="neuroon.W008",
         )
+    else:
+        yield from _beat()
 
 
 @register("neuroon", deploy=True)
@@ -123,8 +137,7 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     """Check for what is right on a developer's machine only."""
     if not conf.ENABLED:
         return []
-    addresses = [message for shop, where in each_shop() for message in _live_addresses(shop, where)]
-    return [*addresses, *(_beat() if conf.TASKS == "celery" else ())]
+    return [message for shop, where in each_shop() for message in _live_addresses(shop, where)]
 
 
 def _live_addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
@@ -145,7 +158,12 @@ def _live_addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
 
 
 def _beat() -> Iterator[CheckMessage]:
-    """Report tasks that beat does not run: they find what a lost message left, and renew the token."""
+    """Report tasks that beat does not run: they find what a lost message left, and renew the token.
+
+    A scheduler of another kind may have them elsewhere, as in the database.
+    """
+    if current_app.conf.beat_scheduler != FILE_SCHEDULER:
+        return
     scheduled = {entry.get("task") for entry in (current_app.conf.beat_schedule or {}).values()}
     missing = sorted({entry["task"] for entry in beat_schedule().values()} - scheduled)
     if missing:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.module_loading import import_string
 from django.utils.translation import get_supported_language_variant
 
 from neuroon_django.checks.shops import check_shops
@@ -16,6 +17,7 @@ from neuroon_django.conf import NAMES, Settings, ShopConfig, conf
 from neuroon_django.rules import PREFIX, Configured, Setting, is_address, settings_of
 
 LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, never bound to
+QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}")
 PINNED_WIDGET = '"https://cdn.neuroon.ai/widget@0.9.10/widget.js"'
 
 
@@ -24,7 +26,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Check the values of every shop and of the project, and names that are no settings."""
     shop_messages = [message for shop, where in each_shop() for message in _shop(shop, where)]
     project = _values(conf, settings_of(Settings))
-    return [*shop_messages, *project, *check_shops(), *_names()]
+    return [*shop_messages, *project, *check_shops(), *_context(), *_names()]
 
 
 def each_shop() -> Iterator[tuple[ShopConfig, str]]:
@@ -37,6 +39,7 @@ def each_shop() -> Iterator[tuple[ShopConfig, str]]:
 def _shop(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
     """Check what belongs to one shop."""
     yield from _values(shop, settings_of(ShopConfig), where)
+    yield from _quotes(shop, where)
     yield from _credentials(shop, where)
     yield from _addresses(shop, where)
     yield from _language(shop, where)
@@ -73,6 +76,18 @@ def _credentials(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
         )
 
 
+def _quotes(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
+    """Report texts that came with their quotes, as files of environment variables give them."""
+    for setting in settings_of(ShopConfig).values():
+        value = setting.written(shop)
+        if isinstance(value, str) and value.strip()[:1] in QUOTES and value.strip():
+            yield Error(
+                f"{where}{setting.flat} begins with a quotation mark, which is part of its value.",
+                hint="Remove the quotes around it in the file that sets it.",
+                id="neuroon.E001",
+            )
+
+
 def _addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
     if is_address(shop.API_URL) and is_unencrypted(shop.API_URL):
         yield Error(
@@ -80,12 +95,26 @@ def _addresses(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
             hint='Set it to "https://…".',
             id="neuroon.E002",
         )
+    yield from _storefront(shop, where)
     if not is_written(ShopConfig.STOREFRONT_URL.written(shop)) and shop.can_send:
         yield Warning(
             f"{where}NEUROON_STOREFRONT_URL is not set: "
             "relative addresses and the domain stay unknown.",
             hint=f"Set it to {ShopConfig.STOREFRONT_URL.hint}.",
             id="neuroon.W003",
+        )
+
+
+def _storefront(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
+    """Report a storefront that is more than a site's address: Neuroon compares it with its own."""
+    parts = urlsplit(shop.STOREFRONT_URL) if is_address(shop.STOREFRONT_URL) else urlsplit("")
+    site = f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.netloc and site != shop.STOREFRONT_URL:
+        yield Warning(
+            f"{where}NEUROON_STOREFRONT_URL is {shop.STOREFRONT_URL}: "
+            "a path or capital letters make it another address than the domain's.",
+            hint=f'Set it to "{site}", the address alone, as in Neuroon\'s dashboard.',
+            id="neuroon.W018",
         )
 
 
@@ -123,6 +152,21 @@ def _widget(shop: ShopConfig, where: str) -> Iterator[CheckMessage]:
             hint=f"Set NEUROON_WIDGET_URL to a version's address: {PINNED_WIDGET}.",
             id="neuroon.W013",
         )
+
+
+def _context() -> Iterator[CheckMessage]:
+    """Report a context manager that cannot be imported, and a module that is missing inside it."""
+    path = conf.CONTEXT
+    hint = "Set it to the dotted path of a context manager that takes no arguments."
+    try:
+        if path:
+            import_string(path)
+    except ImportError as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and not f"{path}.".startswith(f"{missing}."):
+            hint = f"Install {missing}, or correct the import of it there."
+        message = f"NEUROON_CONTEXT is {path!r}: {type(error).__name__}: {error}."
+        yield Error(message, hint=hint, id="neuroon.E017")
 
 
 def _names() -> Iterator[CheckMessage]:

@@ -7,8 +7,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
+from django.utils.module_loading import import_string
 
 from neuroon_django.conf import Settings, ShopConfig, conf
+from neuroon_django.feeds import registry
 from neuroon_django.rules import PREFIX, settings_of
 from neuroon_django.shops import ALIAS_HINT, declared_shops, is_alias
 
@@ -19,7 +21,7 @@ def check_shops() -> list[CheckMessage]:
     """Check the entries of `NEUROON_SHOPS`; its own type is checked as every setting's is."""
     entries = conf.SHOPS.items() if isinstance(conf.SHOPS, Mapping) else ()
     found = [message for alias, own in entries for message in _entry(alias, own)]
-    return [*found, *_flat_id(), *_same_shops()]
+    return [*found, *_flat_id(), *_same_shops(), *_feeds(), *_function()]
 
 
 def _entry(alias: Any, own: Any) -> Iterator[CheckMessage]:
@@ -65,6 +67,38 @@ def _flat_id() -> Iterator[CheckMessage]:
             "What all shops share may stay outside.",
             id="neuroon.E014",
         )
+
+
+def _feeds() -> Iterator[CheckMessage]:
+    """Report aliases in a feed's `shops` that no shop has; such a feed is taken out of the others."""
+    known = conf.shops()
+    for model, feed in registry.feeds.values():
+        for alias in feed.shops if isinstance(feed.shops, list | tuple) else ():
+            if alias in known:
+                continue
+            near = get_close_matches(str(alias), known, 1)
+            yield Error(
+                f"{feed.__name__}: shops names {repr(alias)[:100]}, and no shop is called so.",
+                hint=f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}.",
+                obj=model,
+                id="neuroon.E019",
+            )
+
+
+def _function() -> Iterator[CheckMessage]:
+    """Report a dotted path of `NEUROON_SHOP_FOR_REQUEST` that leads to nothing that can be called."""
+    path = conf.SHOP_FOR_REQUEST
+    try:
+        if not path or callable(import_string(path)):
+            return
+        reason = "it cannot be called"
+    except ImportError as error:
+        reason = str(error)
+    yield Error(
+        f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}.",
+        hint=f"Set it to {Settings.SHOP_FOR_REQUEST.hint}.",
+        id="neuroon.E020",
+    )
 
 
 def _same_shops() -> Iterator[CheckMessage]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.db import router
-from django.db.models import Model
+from django.db.models import IntegerField, Model, OneToOneField
 
-from neuroon_django.feeds import registry
+from neuroon_django.checks.settings import each_shop
+from neuroon_django.feeds import Source, registry
 from neuroon_django.feeds.keys import is_composite
 from neuroon_django.models import Change
+from neuroon_django.models.sql import manual_commits
 
 
 def together() -> Iterator[CheckMessage]:
@@ -18,6 +21,8 @@ def together() -> Iterator[CheckMessage]:
     yield from _second_feeds()
     yield from _unusable()
     yield from _databases()
+    yield from _manual_commits()
+    yield from _same_ids()
 
 
 def _second_feeds() -> Iterator[CheckMessage]:
@@ -60,3 +65,34 @@ def _databases() -> Iterator[CheckMessage]:
             hint="Route neuroon_django to the database of the shop's models.",
             id="neuroon.E003",
         )
+
+
+def _manual_commits() -> Iterator[CheckMessage]:
+    """Report a database where nothing is committed unless the shop does so by hand (law 6)."""
+    if reason := manual_commits(Change.objects.db):
+        yield Error(
+            reason,
+            hint="Remove AUTOCOMMIT, and use ATOMIC_REQUESTS or transaction.atomic() instead.",
+            id="neuroon.E018",
+        )
+
+
+def _same_ids() -> Iterator[CheckMessage]:
+    """Report product feeds that count alike: by the number that each table gives its rows."""
+    for shop, where in each_shop():
+        counting = [source.name for source in registry.products(shop) if _counts(source)]
+        if len(counting) > 1:
+            yield Warning(
+                f"{where}{' and '.join(counting)} have the primary key as their external_id: "
+                "two products may have the same.",
+                hint='Let external_id name a column that differs in all of them, such as "sku".',
+                id="neuroon.W019",
+            )
+
+
+def _counts(source: Source[Any]) -> bool:
+    """Return whether the external id of a feed is a key that the database counts up."""
+    entry, key = source.compiled.get("external_id"), source.model._meta.pk
+    return bool(
+        entry and entry.path in ("pk", key.name) and isinstance(key, IntegerField | OneToOneField)
+    )

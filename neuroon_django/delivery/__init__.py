@@ -11,8 +11,10 @@ its rows and of `models/run_lease.py` for its run. Where the language of a paylo
 """
 
 from neuroon_django.delivery.engine import Engine
+from neuroon_django.delivery.fingerprint import notice_changes
 from neuroon_django.delivery.fold import fold, fold_all, fold_orders
-from neuroon_django.delivery.preview import preview_orders, preview_products
+from neuroon_django.delivery.preview import preview_orders, preview_products, preview_rows
+from neuroon_django.delivery.pruning import prune_changes
 from neuroon_django.delivery.reconcile import Reconciliation
 from neuroon_django.delivery.runs import order_run, orders_wait, product_run, products_wait
 from neuroon_django.delivery.scan import Scan
@@ -26,10 +28,13 @@ __all__ = [
     "fold",
     "fold_all",
     "fold_orders",
+    "notice_changes",
     "order_run",
     "orders_wait",
     "preview_orders",
     "preview_products",
+    "preview_rows",
     "product_run",
     "products_wait",
+    "prune_changes",
 ]

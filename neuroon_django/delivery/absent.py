@@ -24,6 +24,19 @@ logger = logging.getLogger("neuroon_django")
 MAX_UNQUESTIONED = 20  # products of a feed that go without being counted against the rest
 
 
+def withdraw(shop: ShopState) -> None:
+    """Take out what feeds of this project sent that are not for this shop any more.
+
+    Nothing holds this back (law 7): the feeds say so themselves.
+    """
+    labels = registry.withdrawn_labels(shop.config)
+    if not labels:
+        return
+    with transaction.atomic(ShopState.objects.db):
+        FoldLock.objects.hold(shop)
+        SyncedProduct.objects.of(shop).filter(model__in=labels).disown()
+
+
 def mark_gone(shop: ShopState, after: int, limit: int) -> int:
     """Mark rows after that id whose object the shop has no more; return the page's last id, or 0.
 
@@ -58,6 +71,8 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
     if any(label not in shop.scan_warning for label in warnings):
         logger.error("scan_kept shop=%s reason=%s", shop.config.alias, text)
     if text != shop.scan_warning:
+        if not text:
+            logger.info("scan_kept_ended shop=%s", shop.config.alias)
         shop.scan_warning = text
         ShopState.objects.set(shop.pk, scan_warning=text)
     return list(warnings)
@@ -66,9 +81,14 @@ def kept_labels(shop: ShopState, counts: Mapping[str, int], *, forced: bool) -> 
 def warning_of(label: str, gone: int, counts: Mapping[str, int]) -> str:
     """Return why so many products of a label are not believed to be gone, "" where they are."""
     before = counts.get(label, 0)
-    if gone < before and (gone <= MAX_UNQUESTIONED or 2 * gone <= before):
+    if not is_too_much(gone, before):
         return ""
     return f"{gone:,} of {before:,} products of {label} seem to be gone; none was taken out"
+
+
+def is_too_much(gone: int, before: int) -> bool:
+    """Return whether so many of a feed's products are gone that this is not believed."""
+    return gone >= before or (gone > MAX_UNQUESTIONED and 2 * gone > before)
 
 
 def fold_marked(shop: ShopState, after: int, limit: int, *, kept: tuple[str, ...]) -> int:

@@ -1,29 +1,33 @@
 """The engine: claim, slot, send and settle until nothing is due, the time is up, or all is blocked.
 
 It alone owns the run's lease and budget, claims, slots, requests in flight, the error policy, and what
-is given back at the end; a channel says what its next request is and what an answer means. A run that
-dies anywhere leaves rows that are due again when their lease ends. Requests may be in flight side by
-side (`NEUROON_IN_FLIGHT`): their threads only talk HTTP, the database is the run's own thread's.
+is given back; a channel says what its next request is and what an answer means. Rows of a run that died
+are due again when their lease ends. Threads of requests in flight (`NEUROON_IN_FLIGHT`) only talk HTTP.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
+
+from django.utils import timezone
 
 from neuroon_django.api import Client
 from neuroon_django.api.transport import TooLate, clock
 from neuroon_django.delivery.channel import Channel, Request
 from neuroon_django.delivery.error_policy import ErrorPolicy
 from neuroon_django.delivery.follow_up import FollowUp, follow_up_of
+from neuroon_django.delivery.history import record_run
 from neuroon_django.delivery.pacing import LEASE_LOST, Pacing
+from neuroon_django.delivery.rejection_alert import tell_rejections
 from neuroon_django.delivery.statistics import RunStatistics
-from neuroon_django.exceptions import ApiError
+from neuroon_django.exceptions import ApiError, ConfigurationError
 from neuroon_django.models import Group, Lane, ShopState
 from neuroon_django.models.run_lease import RunLease
+from neuroon_django.models.sql import manual_commits
 
 logger = logging.getLogger("neuroon_django")
 
@@ -36,8 +40,9 @@ class Engine:
     `foreground` tries now whatever a backoff or a block says, waits for the run at work, and sits
     waits out instead of leaving them to the next run. `until` is the monotonic second at which no new
     request begins. `resumes` is the token of the run that ran out of time and handed over to this
-    one. `has_work` looks in one statement whether anything is left to do. After the run `follow_up`
-    is the message that should go on with it, None for none.
+    one. `has_work` looks in one statement whether anything is left to do. With `keys` only rows that
+    have one of them are sent. After the run `follow_up` is the message that should go on with it,
+    None for none.
     """
 
     def __init__(
@@ -49,15 +54,20 @@ class Engine:
         foreground: bool = False,
         until: float = float("inf"),
         resumes: str = "",
+        keys: Collection[str] | None = None,
         has_work: Callable[[], bool] = lambda: True,
         on_progress: Callable[[RunStatistics], None] = lambda statistics: None,
         on_wait: Callable[[float, str], None] = lambda seconds, reason: None,
     ) -> None:
         self.shop = shop
+        self.lease_seconds = (
+            2 * shop.config.TIMEOUT
+        )  # of a row: twice what its request can take (law 5)
         self.client = client
         self.foreground = foreground
         self.until = until
         self.has_work = has_work
+        self.keys = keys
         self.on_progress = on_progress
         self.statistics = RunStatistics()
         self.pacing = Pacing(shop, foreground, until, self._keep_leases, on_wait)
@@ -72,8 +82,11 @@ class Engine:
 
     def run(self) -> RunStatistics:
         """Work until nothing is due; whatever ends it, what is in flight is settled first."""
+        if reason := manual_commits(ShopState.objects.db):
+            raise ConfigurationError(reason)
         if not self.lease.begin(wait_until=self.until if self.foreground else 0.0):
             return self.statistics
+        began_at = timezone.now()
         try:
             for channel in self.channels:
                 self.shop.endpoint(channel.group).trust_what_was_read()
@@ -83,6 +96,7 @@ class Engine:
             self.follow_up = None if self.foreground else follow_up_of(self)
         finally:
             self.lease.release()
+            record_run(self, began_at)
         return self.statistics
 
     @property
@@ -196,6 +210,7 @@ class Engine:
                 if not handle(request, error):
                     self.errors.put_off(request, error)
             else:
+                self.statistics.note_sent(request.rows)
                 request.channel.accepted(request, answer)
             self.on_progress(self.statistics)
 
@@ -205,8 +220,10 @@ class Engine:
         done = self.statistics
         if done.requests or done.scanned:
             logger.info("run_ended %s", done.line)
+        tell_rejections(self.shop, done.rejections)
         if done.synced or done.deleted or done.reported:
-            self.shop.note_success()
+            self.shop.note_success(done.index_seconds)
+        done.forget_told()
 
     # What channels call
 
@@ -222,15 +239,12 @@ class Engine:
         key = (channel.group, lane)
         if time.monotonic() < self.empty_lanes.get(key, 0.0):
             return []
-        seconds = self.lease_seconds
-        rows = channel.claimable.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
+        seconds, claimable = self.lease_seconds, channel.claimable
+        if self.keys is not None:
+            claimable = claimable.filter(key__in=self.keys)
+        rows = claimable.claim(self.shop, lane, limit, seconds=seconds, newest=newest)
         if not rows:
             self.empty_lanes[key] = time.monotonic() + EMPTY_LANE_REST
         self.progressed = self.progressed or bool(rows)
         self.drained = len(rows) < limit
         return rows
-
-    @property
-    def lease_seconds(self) -> float:
-        """For how long a row is leased: twice what its request can take (law 5)."""
-        return 2 * self.shop.config.TIMEOUT

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from neuroon_django import signals
-from neuroon_django.api import Client
+from neuroon_django.api import Client, messages
 from neuroon_django.conf import conf
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.channel import FOLD_SECONDS, Channel, Request
@@ -15,7 +15,7 @@ from neuroon_django.delivery.fold import fold_orders_for
 from neuroon_django.exceptions import ApiError, Refused
 from neuroon_django.feeds import Invalid, Waiting, registry
 from neuroon_django.feeds.reporting import ReportResult
-from neuroon_django.models import Conversion, ConversionOutcomes, Group, Lane, ShopState
+from neuroon_django.models import Change, Conversion, ConversionOutcomes, Group, Lane, ShopState
 from neuroon_django.models.conversion import ConversionQuerySet
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ class OrderReport(Request[Conversion]):
 
     channel: OrderChannel
 
-    def __init__(self, channel: OrderChannel, row: Conversion, body: bytes) -> None:
+    def __init__(self, channel: OrderChannel, row: Conversion, body: bytes, note: str) -> None:
         super().__init__(channel, [row])
         self.body = body
+        self.note = note  # what a person should know of what was left out
 
     @property
     def row(self) -> Conversion:
@@ -86,16 +87,23 @@ class OrderChannel(Channel[Conversion]):
             result = results[row.pk]
             row.order_id = result.order_id or row.order_id
             if isinstance(result, Waiting):
+                self._keep_own_clicks(row, result.clicks)
                 outcomes.waiting(row)
             elif isinstance(result, Invalid):
                 self._tell_rejected(row, result.reason)
                 outcomes.rejected(row, result.reason)
             elif result.body is None:
-                outcomes.not_attributed(row)
+                outcomes.not_attributed(row, result.note)
             else:
-                reports.append(OrderReport(self, row, result.body))
+                reports.append(OrderReport(self, row, result.body, result.note))
         self.table.settle(outcomes)
         return reports
+
+    def _keep_own_clicks(self, row: Conversion, text: str) -> None:
+        """Record the clicks that the shop keeps with an unpaid order, as if they came with a save."""
+        source = registry.order_source(row.model, self.shop.config)
+        if text and source is not None:
+            Change.objects.append([(source.topic, row.object_pk)], clicks=text)
 
     def retry(self, rows: Sequence[Conversion], delay: float, reason: str = "") -> None:
         outcomes = ConversionOutcomes(delay)
@@ -115,7 +123,7 @@ class OrderChannel(Channel[Conversion]):
         self.shop.endpoint(self.group).succeeded()
         self.blame.confirm_configuration(report)
         outcomes = ConversionOutcomes()
-        outcomes.sent(report.row)
+        outcomes.sent(report.row, messages.decode_report(report.body), report.note)
         self.table.settle(outcomes)
         self.statistics.reported += 1
         logger.info("conversion_sent order_id=%r", report.row.order_id)
@@ -144,7 +152,7 @@ class OrderChannel(Channel[Conversion]):
 
     def _tell_rejected(self, row: Conversion, reason: str) -> None:
         self.statistics.rejected_orders.append((row.order_id or row.object_pk, reason))
-        logger.warning("conversion_rejected order_id=%r reason=%s", row.order_id, reason)
+        self.statistics.note_rejected("orders", row.order_id, reason)
 
 
 def report_rows(shop: ShopState, rows: Sequence[Conversion]) -> dict[int, ReportResult]:
@@ -158,6 +166,6 @@ def report_rows(shop: ShopState, rows: Sequence[Conversion]) -> dict[int, Report
         if source is None:
             continue
         own = [row for row in rows if row.model == label]
-        reports = source.report_many({row.object_pk: row.clicks for row in own})
+        reports = source.report_many({row.object_pk: row.clicked for row in own})
         results |= {row.pk: reports[row.object_pk] for row in own}
     return results

@@ -18,6 +18,7 @@ from neuroon_django.models import (
     ShopState,
     SyncedProduct,
 )
+from neuroon_django.models.assignment import id_conflict_reason, key_of
 
 PAGE = 500
 
@@ -41,8 +42,9 @@ def preview_products(
     rows = SyncedProduct.objects.of(shop)
     if scan or full:
         unlisted: set[int] = set()
+        given: set[str] = set()
         for source in registry.products(shop.config):
-            yield from _catalogue(shop, source, unlisted, forget=full)
+            yield from _catalogue(shop, source, given, unlisted, forget=full)
         yield from _deletes(shop, unlisted, forced=forced)
         return
     due = rows.waiting()
@@ -81,16 +83,26 @@ def _pages(rows: Any) -> Iterator[list[Any]]:
 
 def _pending(shop: ShopState, rows: Any, *, forget: bool) -> Iterator[Planned]:
     for page in _pages(rows):
-        unlisted: set[int] = set()
-        yield from _steps(shop, [row for row in page if row.lane != Lane.DELETES], unlisted, forget)
-        leave = (row for row in page if row.lane == Lane.DELETES or row.pk in unlisted)
-        yield from (Planned("delete", row.external_id) for row in leave if row.in_neuroon)
+        yield from preview_rows(shop, page, forget=forget)
+
+
+def preview_rows(
+    shop: ShopState, rows: Sequence[SyncedProduct], *, forget: bool = True
+) -> Iterator[Planned]:
+    """Yield what a run would do with these rows; with `forget` whatever Neuroon is known to hold."""
+    unlisted: set[int] = set()
+    yield from _steps(shop, [row for row in rows if row.lane != Lane.DELETES], unlisted, forget)
+    leave = (row for row in rows if row.lane == Lane.DELETES or row.pk in unlisted)
+    yield from (Planned("delete", row.external_id) for row in leave if row.in_neuroon)
 
 
 def _catalogue(
-    shop: ShopState, source: ProductSource[Any], unlisted: set[int], *, forget: bool
+    shop: ShopState, source: ProductSource[Any], given: set[str], unlisted: set[int], *, forget: bool
 ) -> Iterator[Planned]:
-    """Yield a step per product of a feed, as its row stands or as a new row would."""
+    """Yield a step per product of a feed, as its row stands or as a new row would.
+
+    `given` are the keys of the external ids that products without a row have got so far.
+    """
     last = ""
     while pks := source.keys_after(last, PAGE):
         last = source.encode_cursor(pks[-1])
@@ -101,9 +113,22 @@ def _catalogue(
             if pk not in rows or external_id not in (None, rows[pk].external_id):
                 row = SyncedProduct(model=source.label, object_pk=pk, external_id=external_id or "")
                 rows[pk] = row
+        _give_ids(shop, [rows[pk] for pk in external_ids], given)
         yield from _steps(shop, [rows[pk] for pk in external_ids], unlisted, forget)
         if not last:
             return
+
+
+def _give_ids(shop: ShopState, rows: Sequence[SyncedProduct], given: set[str]) -> None:
+    """Mark new rows whose external id another product has, or has got before them."""
+    fresh = [row for row in rows if row.pk is None and row.external_id]
+    owners = SyncedProduct.objects.owners(shop, [row.external_id for row in fresh])
+    for row in fresh:
+        key, owner = key_of(row.external_id), owners.get(row.external_id)
+        if key in given or (owner and owner != (row.model, row.object_pk)):
+            row.id_conflict = True
+            row.last_error = id_conflict_reason(row.external_id, owner)
+        given.add(key)
 
 
 def _deletes(shop: ShopState, unlisted: set[int], *, forced: bool) -> Iterator[Planned]:
@@ -136,6 +161,8 @@ def _steps(
     if forget:
         for row in rows:
             row.digest = ""
+    yield from (Planned("reject", row.external_id, row.last_error) for row in rows if row.id_conflict)
+    rows = [row for row in rows if not row.id_conflict]
     built = build(rows, render_rows(shop, rows))
     for row, one in zip(built.rows, built.rendered, strict=True):
         yield Planned("send", row.external_id, one.payload.decode())

@@ -127,6 +127,7 @@ class ProductAnswers(Channel[SyncedProduct]):
         for row in synced:
             warning = warnings.get(row.external_id, "")
             outcomes.synced(row, batch.rendered[row.pk].digest, now, warning)
+            self.statistics.note_indexed(row, now)
         for row, text in refused.items():
             reason = messages.without_name(text, row.external_id)
             outcomes.rejected(row, reason, batch.rendered[row.pk].refused_digest)
@@ -139,7 +140,7 @@ class ProductAnswers(Channel[SyncedProduct]):
 
     def _tell_rejected(self, row: SyncedProduct, reason: str) -> None:
         self.statistics.rejected += 1
-        logger.warning("product_rejected external_id=%r reason=%s", row.external_id, reason)
+        self.statistics.note_rejected("products", row.external_id, reason)
         self.notify(signals.product_rejected, row.model, row=row, reason=reason)
 
     # The way

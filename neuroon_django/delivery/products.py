@@ -12,6 +12,7 @@ from neuroon_django.delivery.batch import ProductBatch
 from neuroon_django.delivery.blame import Blame
 from neuroon_django.delivery.building import Results, build, render_rows
 from neuroon_django.delivery.channel import FOLD_SECONDS, Request
+from neuroon_django.delivery.fan_out import note_unreadable
 from neuroon_django.delivery.fold import fold_for
 from neuroon_django.delivery.parents import ParentOrder
 from neuroon_django.delivery.planning import plan_changes
@@ -96,6 +97,7 @@ class ProductChannel(ProductAnswers):
     def build(self, rows: Sequence[SyncedProduct]) -> Iterable[ProductBatch]:
         rendered, self.rendered = self.rendered, {}
         results = rendered or render_rows(self.shop, rows)
+        note_unreadable(self.shop, results)
         plan_changes(self.shop, results)
         built = build(rows, results)
         self.parents.put_off(built)

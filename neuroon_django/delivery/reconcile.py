@@ -8,8 +8,6 @@ transaction that gives it a tombstone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,52 +16,21 @@ from django.db import transaction
 
 from neuroon_django.api import Client, messages
 from neuroon_django.api.retry import call_with_retries
+from neuroon_django.delivery.absent import is_too_much
 from neuroon_django.delivery.building import build, render_rows
-from neuroon_django.delivery.fold import fold_all
+from neuroon_django.delivery.differences import Comparison, difference, is_deletable
+from neuroon_django.delivery.fold import fold_all, make_due
 from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.delivery.scan import Scan
 from neuroon_django.exceptions import ApiError, NeuroonError, NoProductList
 from neuroon_django.feeds import registry
-from neuroon_django.models import FoldLock, Group, ProductStatus, ShopState, SyncedProduct
+from neuroon_django.models import FoldLock, Group, Lane, ProductStatus, ShopState, SyncedProduct
 from neuroon_django.models.assignment import key_of
 
 CHUNK = 500
 NO_ENDPOINT = (404, 405)  # statuses of a path, or a method of it, that does not exist
 
 T = TypeVar("T")
-
-
-def is_deletable(external_id: str, own_id: str) -> bool:
-    """Return whether there is a path by which a product of Neuroon's list can be deleted."""
-    return messages.is_storable(external_id) and (messages.fits_path(external_id) or bool(own_id))
-
-
-@dataclass
-class Comparison:
-    """What the two sides say. Rows are named by primary key, with their external id."""
-
-    listed: int = 0
-    same: int = 0
-    under_way: int = 0  # on its way, or kept back: not compared
-    only_remote: dict[str, str] = field(default_factory=dict)  # Neuroon's own id by external id
-    lost: dict[int, str] = field(default_factory=dict)
-    different: dict[int, str] = field(default_factory=dict)
-    without_feed: dict[int, str] = field(default_factory=dict)  # sent by another version, or long ago
-
-    @property
-    def undeletable(self) -> list[str]:
-        """The ids that only Neuroon has and by which nothing can be deleted there."""
-        return [one for one, own_id in self.only_remote.items() if not is_deletable(one, own_id)]
-
-    @property
-    def agrees(self) -> bool:
-        """Return whether nothing differs."""
-        return not (self.to_delete or self.lost or self.different)
-
-    @property
-    def to_delete(self) -> int:
-        """Return how many products Neuroon has and this project does not."""
-        return len(self.only_remote) + len(self.without_feed)
 
 
 class Reconciliation:
@@ -89,6 +56,8 @@ class Reconciliation:
                 keys = [key_of(item.external_id) for item in page]
                 self.seen.update(self._rows.filter(key__in=keys).values_list("pk", flat=True))
             self.found.lost = {pk: name for pk, name in lost.items() if pk not in self.seen}
+        conflicts = self._rows.filter(id_conflict=True, model__in=self._known_labels)
+        self.found.id_conflicts = dict(conflicts.values_list("pk", "last_error"))
         owned = self._rows.filter(in_neuroon=True).exclude(model__in=self._known_labels)
         self.found.without_feed = dict(owned.values_list("pk", "external_id"))
         return self.found
@@ -104,31 +73,52 @@ class Reconciliation:
             return "the catalogue was never sent from here; run neuroon_sync first"
         if not any(s.keys_after("", 1) for s in registry.products(self.shop.config)):
             return "the shop's catalogue looks empty"
+        had = self._rows.count_by_model()
+        for label, gone in self._rows.filter(pk__in=self.found.gone).count_by_model().items():
+            if is_too_much(gone, had[label]):
+                return f"{gone:,} of {had[label]:,} products of {label} seem to be gone"
         gone, listed = self.found.to_delete, self.found.listed
         if 2 * gone > listed:
             return f"{gone:,} of {listed:,} would be deleted, which is more than half"
         return ""
 
-    def repair(self, *, delete: bool) -> int:
-        """Queue what has to be sent again and, with `delete`, deleted; return how many that is."""
-        if delete and self.found.only_remote:
-            self._scan_first()
+    def repair(self, *, delete: bool, forced: bool = False) -> int:
+        """Queue what has to be sent again and, with `delete`, deleted; return how many that is.
+
+        With `forced` the scan before it believes whatever seems to be gone.
+        """
+        if delete and (self.found.only_remote or self.found.gone):
+            self._scan_first(forced=forced)
         again = [*self.found.lost, *self.found.different]
         due: int = sum(self._rows.filter(pk__in=pks).requeue() for pks in _chunks(again))
         if delete:
             due += self.create_tombstones(self.found.only_remote)
+            due += self._fold_again(self.found.gone)
             orphans = _chunks(self.found.without_feed)
             due += sum(self._rows.filter(pk__in=pks).disown() for pks in orphans)
         return due
 
-    def _scan_first(self) -> None:
+    def _scan_first(self, *, forced: bool) -> None:
         """Fold and scan, so that the mirror knows all that the shop has before anything is deleted."""
         fold_all(self.shop)
-        scan = Scan.due(self.shop, asked=True)
+        scan = Scan.due(self.shop, asked=True, forced=forced)
         while scan and scan.step():
             pass
         if scan and scan.failed:
             raise NeuroonError(f"{scan.failed} cannot be read; nothing was deleted.")
+
+    def _fold_again(self, pks: Iterable[int]) -> int:
+        """Make rows due as the shop has their products now, which it lists or has no more."""
+        rows = [row for chunk in _chunks(pks) for row in self._rows.filter(pk__in=chunk)]
+        for label in dict.fromkeys(row.model for row in rows):
+            source = registry.product_source(label, self.shop.config)
+            keys = [row.object_pk for row in rows if row.model == label]
+            for chunk in _chunks(keys):
+                with transaction.atomic(SyncedProduct.objects.db):
+                    FoldLock.objects.hold(self.shop)
+                    if source is not None:
+                        make_due(self.shop, source, chunk, Lane.LIVE)
+        return len(rows)
 
     def create_tombstones(self, listed: dict[str, str]) -> int:
         """Queue the deletes of what Neuroon shows and the shop does not have.
@@ -203,23 +193,27 @@ class Reconciliation:
                 self.seen.add(row.pk)
         self._compare_rows(settled, items)
         found = self.found
-        compared = found.same + found.under_way + len(found.different)
+        compared = found.same + found.under_way + len(found.different) + len(found.gone)
         found.listed = compared + self.unknown + len(found.only_remote)
 
     def _compare_rows(
         self, rows: list[SyncedProduct], items: dict[str, messages.ListedProduct]
     ) -> None:
-        """Compare with what would be sent now; what cannot be is the next run's business."""
+        """Compare with what would be sent now; what cannot be sent now counts as rejected."""
         for row in rows:
             row.digest = ""
         built = build(rows, render_rows(self.shop, rows))
         for row, one in zip(built.rows, built.rendered, strict=True):
-            difference = _difference(messages.decode(one.payload), items[row.key])
-            if difference:
-                self.found.different[row.pk] = f"{row.external_id}: {difference}"
+            text = difference(messages.decode(one.payload), items[row.key])
+            if text:
+                self.found.different[row.pk] = f"{row.external_id}: {text}"
             else:
                 self.found.same += 1
-        self.found.under_way += len(built.outcomes.rows)
+        stale, unlisted = set(built.stale), {row.pk for row in built.unlisted}
+        for row in rows:
+            if row.pk in unlisted or (row.model, row.object_pk) in stale:
+                self.found.gone[row.pk] = row.external_id
+        self.found.under_way += len(built.rejected)
 
     def _unseen(self) -> dict[int, str]:
         """What Neuroon should have and did not show."""
@@ -233,15 +227,3 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, CHUNK)):
         yield chunk
-
-
-def _difference(here: dict[str, Any], there: messages.ListedProduct) -> str:
-    """The first of name, price and stock that differs; "" for none, or where Neuroon is silent."""
-    prices = {Decimal(here[name]) for name in ("price", "salePrice") if name in here}
-    if there.name and there.name != here["name"]:
-        return f"name {here['name']!r} here, {there.name!r} there"
-    if there.price is not None and there.price not in prices:
-        return f"price {here['price']} here, {there.price} there"
-    if there.in_stock is not None and there.in_stock != here.get("inStock", True):
-        return f"in stock {here.get('inStock', True)} here, {there.in_stock} there"
-    return ""

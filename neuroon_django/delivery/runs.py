@@ -11,6 +11,7 @@ from django.db.models import Exists, QuerySet
 from neuroon_django.api import Client
 from neuroon_django.delivery.deletes import DeleteChannel
 from neuroon_django.delivery.engine import Engine
+from neuroon_django.delivery.fingerprint import notice_changes
 from neuroon_django.delivery.orders import OrderChannel
 from neuroon_django.delivery.planning import plans_changes
 from neuroon_django.delivery.products import ProductChannel
@@ -21,6 +22,7 @@ from neuroon_django.models import Change, Conversion, Group, PlannedChange, Shop
 
 def product_run(shop: ShopState, client: Client, *, scan: Scan | None = None, **options: Any) -> Engine:
     """Return a run over the products of a shop; options are `Engine`'s."""
+    notice_changes(shop)
     options["has_work"] = partial(products_wait, shop)
     engine = Engine(shop, client, Group.PRODUCTS, **options)
     engine.channels = [ProductChannel(engine, scan), DeleteChannel(engine)]

@@ -22,10 +22,11 @@ from neuroon_django.conf import conf
 from neuroon_django.delivery import absent
 from neuroon_django.delivery.comparison import PageComparison, compare
 from neuroon_django.delivery.fold import make_due
+from neuroon_django.delivery.history import prune
 from neuroon_django.delivery.position import ABSENT, FORCED, MIRROR, SHOP, Position
 from neuroon_django.feeds import ProductSource, Rendered, registry
 from neuroon_django.feeds.source import NOT_THE_SHOPS, format_error
-from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct, unseen
+from neuroon_django.models import FoldLock, Lane, ShopState, SyncedProduct
 from neuroon_django.models.endpoint import LONG_BACKOFF, backoff
 
 logger = logging.getLogger("neuroon_django")
@@ -62,15 +63,14 @@ class Scan:
 
         It is needed where the shop was never scanned at this address, where a scan was interrupted,
         where an older version of the project has scanned, which does not know a feed of this one,
-        where the last complete one is older than `NEUROON_SCAN_EVERY`, whoever runs and however
-        seldom, and where this process was switched off meanwhile. With `forced` whatever is absent is
-        taken out. A feed that could not be read is tried later and later, but in the `foreground` at
-        once.
+        where the last complete one is older than `NEUROON_SCAN_EVERY`, and where a process was
+        switched off meanwhile. With `forced` whatever is absent is taken out. A feed that could not
+        be read is tried later and later, but in the `foreground` at once.
         """
         if shop.is_past(shop.run_at, HEARTBEAT):
             ShopState.objects.note_run(shop.pk)
-        if asked or unseen.is_set() or cls._is_old(shop):
-            unseen.clear()
+        asked = ShopState.objects.request_scans_of_unseen() or asked
+        if asked or cls._is_old(shop):
             ShopState.objects.request_scan(shop.pk, FORCED if forced else "")
         elif not cls._is_under_way(shop, foreground=foreground):
             return None
@@ -109,6 +109,8 @@ class Scan:
         """Start, or go on with a scan that was interrupted."""
         at, walked = self.position, tuple(self.shop.scanned_labels)
         label = self._label_after("", walked)
+        if not at.walk:
+            absent.withdraw(self.shop)
         if label and not at.walk:
             mirror = SyncedProduct.objects.of(self.shop)
             if not walked:
@@ -223,10 +225,10 @@ class Scan:
         walked: Sequence[str] = (),
     ) -> None:
         """Write down where the scan is; where another worker moved it on, follow that one."""
-        scans, old = ShopState.objects, self.shop.scan_cursor
-        new = "" if position is None else str(position)
+        scans, old, new = ShopState.objects, self.shop.scan_cursor, str(position or "")
         if position is None:
             moved = scans.end_scan(self.shop.pk, old, walked)
+            prune(self.shop)
         else:
             moved = scans.move_scan(self.shop.pk, old, new, retry_in=retry_in)
         FoldLock.objects.hold(self.shop)  # a page that another scan has read meanwhile is read anew

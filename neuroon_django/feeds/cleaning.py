@@ -75,12 +75,40 @@ def description(value: Any) -> str:
     return plain[: messages.DESCRIPTION_LENGTH].rstrip()
 
 
+class Money(Decimal):
+    """An amount that knows its currency, as an ISO 4217 code."""
+
+    currency = ""
+
+
 def money(value: Any) -> Decimal:
-    """Return an amount of 0 or more, rounded to the cent, of a number or of an object with `amount`."""
-    amount = number(getattr(value, "amount", value))
+    """Return an amount of 0 or more, rounded to the cent, of a number or of an object with `amount`.
+
+    It is a `Money` where that object has a currency as well, as those of django-money and prices do.
+    """
+    inner = getattr(value, "amount", None)
+    amount = number(value if inner is None else inner)
     if amount < 0:
         raise ValueError(f"{amount} is negative")
-    return cents(amount)
+    amount, code = cents(amount), getattr(value, "currency", None)
+    if inner is None or not code:
+        return amount
+    amount = Money(amount)
+    amount.currency = currency(getattr(code, "code", code))
+    return amount
+
+
+def one_currency(amounts: Iterable[tuple[str, Any]], code: str) -> str:
+    """Return the currency of some amounts, given with what each is: their own, else `code`.
+
+    Raise ValueError where one is in another currency; `code` is "" where the feed names none.
+    """
+    own = [(name, amount.currency) for name, amount in amounts if type(amount) is Money]
+    for name, other in own:
+        code = code or other
+        if other != code:
+            raise ValueError(f"{name.replace('_', ' ')} is in {other}, and the currency is {code}")
+    return code
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -25,7 +25,9 @@ class Feed(Generic[M]):
     An entry is a lookup (a string: attribute, callable, annotation, or a path over relations), a
     method, or a constant (`Value(…)`, or anything that is not a string). `depends_on` names relations
     that methods read, `ignores` fields whose change alone does not count. `bulk_writes` names models
-    (or "app.Model") whose `update()`, `bulk_create()` and `bulk_update()` count as saves do.
+    (or "app.Model") whose `update()`, `bulk_create()` and `bulk_update()` count as saves do. `shops`
+    are the aliases of the shops that the feed is for, all of them by default; `self.shop` is the one
+    that is asked for (`alias`, `LANGUAGE`, `CURRENCY`, `STOREFRONT_URL`), in every method.
     """
 
     model: type[M]
@@ -33,6 +35,7 @@ class Feed(Generic[M]):
     depends_on: ClassVar[list[str]] = []
     ignores: ClassVar[list[str]] = []
     bulk_writes: ClassVar[list[type[Model] | str]] = []
+    shops: ClassVar[list[str]] = []
 
     def get_queryset(self) -> QuerySet[M]:
         """Return the objects that exist for Neuroon: the default manager's unless overridden."""
@@ -79,14 +82,21 @@ class ProductFeed(Feed[M]):
 class OrderFeed(Feed[M]):
     """What a paid order is for Neuroon (`API.md`, "Conversions").
 
-    Of the relations in `depends_on`, those whose rows are one order's alone also say whose changes
-    count: rows that point to it, such as payments, and one-to-one relations.
+    A paid order that `is_cancelled` before it was reported is not reported. `clicks` is where a
+    headless checkout keeps the cookie's text with the order: a field, JSON or a mapping. Of the
+    relations in `depends_on`, those whose rows are one order's alone also say whose changes count:
+    rows that point to it, such as payments, and one-to-one relations.
+    Of several shops an order belongs to the one in whose pages its products were clicked; where that
+    is not known, `shop_alias` says it, as by `"channel__slug"`.
     """
 
     order_id: Any = "pk"
     order_value: Any = None
     currency: Any = None
     is_paid: Any = None
+    is_cancelled: Any = False
+    clicks: Any = None
+    shop_alias: Any = None
 
     def lines(self, order: M) -> Iterable[ConversionLine]:
         """Return the order's lines; only those whose product was found by a search are reported."""

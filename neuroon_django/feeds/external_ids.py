@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds import cleaning
@@ -40,30 +40,48 @@ class IdentifiedSource(Source[M]):
         """Return external ids by primary key as text, of those that exist for Neuroon.
 
         The id is "" where an object has none that can be used, and None where its entry raises: such
-        an object keeps the id that its row has.
+        an object keeps the id that its row has. What the feed raises for any object is raised.
         """
         wanted = list(pks)
         if not wanted:
             return {}
         with payload_context(self.shop):
             try:
-                queryset = self.live_queryset().filter(pk__in=wanted)
-                column = self._in_sql(queryset, self.compiled["external_id"].path)
-                if column:
-                    pairs = queryset.values_list("pk", column)
-                    return {str(pk): _usable(value) for pk, value in pairs}
+                # A query of the shop's that fails would otherwise end the fold's transaction.
+                with transaction.atomic(self.db_alias):
+                    queryset = self.live_queryset().filter(pk__in=wanted)
+                    column = self._in_sql(queryset, self.compiled["external_id"].path)
+                    if column:
+                        pairs = queryset.values_list("pk", column)
+                        return {str(pk): _usable(value) for pk, value in pairs}
             except NOT_THE_SHOPS:
                 raise
             except Exception as error:
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
+                self.check_readable(wanted[:1])
             return self._external_ids_by_code(wanted)
+
+    def repeated_ids(self, most: int) -> list[str]:
+        """Return up to so many external ids that several products have, in one query.
+
+        It is [] where only the feed's code can say them.
+        """
+        with payload_context(self.shop):
+            queryset = self.live_queryset().order_by()
+            column = self._in_sql(queryset, self.compiled["external_id"].path)
+            if not column:
+                return []
+            counted = queryset.exclude(**{column: None}).values(column)
+            repeated = counted.annotate(neuroon_n=Count("pk", distinct=True)).filter(neuroon_n__gt=1)
+            values = repeated.order_by(column).values_list(column, flat=True)[:most]
+            return [usable for value in values if (usable := _usable(value))]
 
     def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
         """Load products and ask the feed for their ids, in a savepoint of its own.
 
-        A query of the shop's code that fails would otherwise end the fold's transaction. Where one
-        does, halves are asked, down to the single product whose id cannot be known.
+        Where a query of the shop's code fails, halves are asked, down to the single product whose id
+        cannot be known.
         """
         found: dict[str, str | None] = {}
         todo, failures = [pks], 0

@@ -12,6 +12,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import BigIntegerField, CompositePrimaryKey, Model, QuerySet
 
+MAX_KEY = 255  # characters of a primary key's text, for which the tables of the app have room
+
 
 def keys_of(model: type[Model], instance: Model, using: str) -> list[Any]:
     """Return the keys that an object has in a model's table, where one inherits from the other.

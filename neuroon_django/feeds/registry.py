@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.apps import apps
@@ -35,8 +35,8 @@ class Registration(NamedTuple):
 class Registry:
     """The feeds of a project, by the label of their model, and their sources by shop.
 
-    Without a shop the sources of the first one are given: whose changes concern a feed is the same
-    for all shops.
+    Without a shop every feed's source is given, bound to the first shop that it is for: whose changes
+    concern a feed is the same for all shops.
     """
 
     def __init__(self) -> None:
@@ -78,9 +78,25 @@ class Registry:
         return [model for entry in [*self.bulk_models, *named] if (model := model_of(entry))]
 
     def sources(self, shop: ShopConfig | None = None) -> dict[str, Source[Any]]:
-        """Return every feed bound to a shop, by the label of its model."""
-        config = shop or next(iter(conf.shops().values()))
-        return {label: self._source(feed, config) for label, feed in self.feeds.items()}
+        """Return every feed that is for a shop, bound to it, by the label of its model.
+
+        Without a shop every feed is bound to the first shop that it is for; one that is for none is
+        left out.
+        """
+        shops = [shop] if shop else conf.shops().values()
+        bound = ((label, one, _first(one.feed, shops)) for label, one in self.feeds.items())
+        return {label: self._source(one, config) for label, one, config in bound if config}
+
+    def withdrawn_labels(self, shop: ShopConfig) -> list[str]:
+        """Return the labels of product feeds of this project that are not for this shop."""
+        every = ((label, one.feed) for label, one in self.feeds.items())
+        return [n for n, feed in every if issubclass(feed, ProductFeed) and not is_for(feed, shop)]
+
+    def _labels(self, kind: type[Feed[Any]], shop: ShopConfig | None) -> list[str]:
+        """Return the labels of the feeds of a kind that are for a shop; no feed is made for it."""
+        shops = [shop] if shop else list(conf.shops().values())
+        of_kind = ((n, one.feed) for n, one in self.feeds.items() if issubclass(one.feed, kind))
+        return [label for label, feed in of_kind if _first(feed, shops)]
 
     def _source(self, registration: Registration, shop: ShopConfig) -> Source[Any]:
         if (registration, shop) not in self._bound:
@@ -131,11 +147,11 @@ class Registry:
 
     def product_labels(self, shop: ShopConfig | None = None) -> list[str]:
         """Return the labels of the models that have a product feed here."""
-        return [source.label for source in self.products(shop)]
+        return self._labels(ProductFeed, shop)
 
     def order_labels(self, shop: ShopConfig | None = None) -> list[str]:
         """Return the labels of the models that have an order feed here."""
-        return [source.label for source in self.orders(shop)]
+        return self._labels(OrderFeed, shop)
 
     def product_topics(self, shop: ShopConfig | None = None) -> set[str]:
         """Return the labels of changes that concern products, directly or along a relation."""
@@ -164,6 +180,16 @@ class Registry:
         targets = [path.target for source in self.products() for path in source.paths]
         known += [(target, target._meta.label_lower) for target in targets]
         return {t: m for m, t in known if same_table(model, m) and not is_composite(m)}
+
+
+def is_for(feed: type[Feed[Any]], shop: ShopConfig) -> bool:
+    """Return whether a feed is for a shop: for all of them unless it names some."""
+    return not _is_list(feed.shops) or not feed.shops or shop.alias in feed.shops
+
+
+def _first(feed: type[Feed[Any]], shops: Iterable[ShopConfig]) -> ShopConfig | None:
+    """Return the first of these shops that a feed is for."""
+    return next((shop for shop in shops if is_for(feed, shop)), None)
 
 
 def _is_list(entries: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,7 @@ from neuroon_django.feeds.declarations import PRODUCT_ENTRIES
 from neuroon_django.feeds.external_ids import IdentifiedSource, clean_external_id
 from neuroon_django.feeds.source import NOT_THE_SHOPS, Invalid, M
 
+AMOUNTS = ("price", "sale_price")
 REQUIRED = ("external_id", "name", "price", "url")
 
 Cleaner = Callable[[Any], Any]
@@ -114,14 +116,26 @@ class ProductSource(IdentifiedSource[M]):
         fields = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
         if fields.get("parent") == fields["external_id"]:
             raise InvalidValue("parent: a product cannot be its own")
-        if "currency" not in fields:
-            default = self.shop.CURRENCY
-            fields["currency"] = self.call_shop_code("currency", cleaning.currency, default)
+        self._set_currency(fields)
         if "brand" in fields:
             fields["brands"] = [fields["brand"]]
         wired = messages.Product(**fields)
         payload = self._encode(wired, product)
         return Rendered(wired.external_id, payload, wired.parent or "", changes_at)
+
+    def _set_currency(self, fields: dict[str, Any]) -> None:
+        """Add the currency where the feed names none: the amounts' own, else the shop's."""
+        amounts = {name: fields[name] for name in AMOUNTS if type(fields.get(name)) is cleaning.Money}
+        if amounts:
+            code = fields.get("currency", "")
+            try:
+                fields["currency"] = cleaning.one_currency(amounts.items(), code)
+            except ValueError as error:
+                raise InvalidValue(str(error)) from None
+            fields |= {name: Decimal(amount) for name, amount in amounts.items()}
+        if "currency" not in fields:
+            default = self.shop.CURRENCY
+            fields["currency"] = self.call_shop_code("currency", cleaning.currency, default)
 
     def _fields(self, product: M) -> dict[str, Any]:
         """Return the cleaned values; where one fails, clean one by one, so that the reason names it."""

@@ -6,26 +6,36 @@ same sources whose changes concern the feed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError, router
+from django.db import (
+    DatabaseError,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    router,
+    transaction,
+)
 from django.db.models import Model, QuerySet
 
 from neuroon_django.api import messages
 from neuroon_django.exceptions import InvalidValue
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import Feed
-from neuroon_django.feeds.keys import pks_of
+from neuroon_django.feeds.keys import MAX_KEY, pks_of
 from neuroon_django.feeds.lookups import Entry
 from neuroon_django.feeds.paths import Path, paths
 from neuroon_django.feeds.prefetching import django_lookups, is_ordinary, prefetch
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
+
+logger = logging.getLogger("neuroon_django")
 
 M = TypeVar("M", bound=Model)
 
@@ -171,6 +181,14 @@ class Source(Generic[M]):
         middle = len(wanted) // 2
         return self.load(wanted[:middle]) | self.load(wanted[middle:])
 
+    def check_readable(self, pks: list[Any]) -> None:
+        """Raise what the feed's queryset raises for no object at all: it is no object's fault.
+
+        `pks` are any keys.
+        """
+        with transaction.atomic(self.db_alias):
+            list(self.with_relations().filter(pk__in=pks).exclude(pk__in=pks))
+
     # Its entries
 
     def value(self, name: str, instance: M) -> Any:
@@ -191,15 +209,19 @@ class Source(Generic[M]):
     # Its keys
 
     def pks(self, texts: Iterable[str]) -> dict[str, Any]:
-        """Return primary keys by their text, of those that are one."""
-        return pks_of(self.model, texts)
+        """Return primary keys by their text, of those that are one and that our rows can hold."""
+        keys = pks_of(self.model, texts)
+        if all(len(text) <= MAX_KEY for text in keys):
+            return keys
+        logger.error("key_too_long model=%s most=%d: see manage.py check", self.label, MAX_KEY)
+        return {text: key for text, key in keys.items() if len(text) <= MAX_KEY}
 
     def after_cursor(self, queryset: QuerySet[M], after: str) -> QuerySet[M]:
         """Return a queryset in the order of keys, after the key whose text is `after` if it is one."""
         ordered = queryset.order_by("pk")
-        last = next(iter(self.pks([after]).values()), None) if after else None
+        last = next(iter(pks_of(self.model, [after]).values()), None) if after else None
         return ordered if last is None else ordered.filter(pk__gt=last)
 
     def encode_cursor(self, pk: Any) -> str:
         """Return a key's text for `after_cursor`, "" where the text could not be read again."""
-        return str(pk) if self.pks([str(pk)]) else ""
+        return str(pk) if pks_of(self.model, [str(pk)]) else ""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+    OutputWrapper,
+)
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
@@ -22,6 +29,13 @@ class Interrupted(CommandError):
     """Somebody pressed Ctrl-C: no other shop has its turn."""
 
 
+class HelpFormatter(DjangoHelpFormatter):
+    """Django's, which leaves the lines of the examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class NeuroonCommand(BaseCommand):
     """Ends with 0 where all is fine, 1 where something failed, 2 where it could not run.
 
@@ -30,6 +44,23 @@ class NeuroonCommand(BaseCommand):
     """
 
     requires_system_checks = []
+    keys_documents = False  # whether the document of the only shop stands under its alias, too
+    examples: Sequence[tuple[str, str]] = ()  # options, and what they are good for
+    exits: Sequence[str] = ("all is well", "something failed", "it could not run")
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser; its help ends with examples and with what the exit codes say."""
+        calls = [f"  manage.py {subcommand} {options}".rstrip() for options, _ in self.examples]
+        width = max(map(len, calls), default=0)
+        lines = [f"{call:<{width}}  {use}" for call, (_, use) in zip(calls, self.examples, strict=True)]
+        codes = [f"  {code}  {meaning}" for code, meaning in enumerate(self.exits)]
+        return super().create_parser(
+            prog_name,
+            subcommand,
+            formatter_class=HelpFormatter,
+            epilog="\n".join(["examples:", *lines, "", "exit codes:", *codes]),
+            **kwargs,
+        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options that all commands share; a command with more calls this first."""
@@ -49,7 +80,8 @@ class NeuroonCommand(BaseCommand):
         self.documents: dict[str, Any] = {}
         failures = self.work_for_each(shops, options)
         if self.documents:
-            self.write_json(self.documents if len(shops) > 1 else next(iter(self.documents.values())))
+            by_alias = self.keys_documents or len(shops) > 1
+            self.write_json(self.documents if by_alias else next(iter(self.documents.values())))
         if len(shops) == 1:
             for error in failures.values():
                 raise error
@@ -136,10 +168,18 @@ class NeuroonCommand(BaseCommand):
         self.stdout.write(json.dumps(data, indent=2, cls=DjangoJSONEncoder, ensure_ascii=False))
 
 
-def print_table(out: OutputWrapper, rows: Sequence[tuple[object, ...]]) -> None:
-    """Print rows of a name, a value (numbers stand to the right), and further words."""
+def print_table(
+    out: OutputWrapper,
+    rows: Sequence[tuple[object, ...]],
+    styles: Mapping[object, Callable[[str], str]] = MappingProxyType({}),
+) -> None:
+    """Print rows of a name, a value (numbers stand to the right), and further words.
+
+    `styles` colours the values of some rows, by their name.
+    """
     first = max(len(str(row[0])) for row in rows)
     second = max((len(f"{row[1]:,}") for row in rows if isinstance(row[1], int)), default=0)
     for name, value, *words in rows:
         shown = f"{value:>{second},}" if isinstance(value, int) else str(value)
+        shown = styles[name](shown) if name in styles else shown
         out.write(f"{name!s:<{first}}  {shown}  {' '.join(map(str, words))}".rstrip())

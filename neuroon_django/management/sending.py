@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.core.management.base import CommandError
 
@@ -14,7 +16,10 @@ from neuroon_django.models import ShopState
 from neuroon_django.operations.steps import SILENT
 from neuroon_django.operations.syncing import Sync
 
+C = TypeVar("C", bound=Client)
+
 WARNINGS = 20  # of Neuroon's, that are shown
+STATUS = "How things stand: manage.py neuroon_status"
 
 
 class SendingCommand(NeuroonCommand):
@@ -30,7 +35,7 @@ class SendingCommand(NeuroonCommand):
 
     def send(self, shop: ShopState, client: Client, scan: Scan | None = None) -> None:
         """Send, print what was sent even where it was interrupted, and fail with what is left."""
-        self.sending = True
+        self.sending, began = True, time.monotonic()
         sync = Sync(shop, client, scan)
         progress = Progress(sync.expected(), self.stdout, self.stderr)
         try:
@@ -38,6 +43,7 @@ class SendingCommand(NeuroonCommand):
                 sync.run(progress.show, progress.wait)
         finally:
             self.summarize(sync)
+            self.stdout.write(f"Took {time.monotonic() - began:,.0f} s. {STATUS}")
         if lines := sync.remainder():
             raise CommandError("\n".join(lines), returncode=FAILED)
 
@@ -54,12 +60,18 @@ class SendingCommand(NeuroonCommand):
             ("Conversions sent", orders.reported),
             ("Conversions rejected", len(orders.rejected_orders)),
         ]
-        print_table(self.stdout, rows)
+        print_table(self.stdout, rows, self.styles(rows))
         for text, n in list(done.warnings.items())[:WARNINGS]:
             self.stdout.write(f"Neuroon warns: {text}" + (f" ({n:,} times)" if n > 1 else ""))
 
-    def client(self, shop: ShopState) -> Client:
+    def styles(self, rows: list[tuple[Any, ...]]) -> dict[object, Callable[[str], str]]:
+        """Return the colours: of what went, and of what was refused."""
+        refused = {name for name, n, *_ in rows if "rejected" in name and n}
+        went = {name for name, n, *_ in rows if "sent" in name and n}
+        return dict.fromkeys(refused, self.style.ERROR) | dict.fromkeys(went, self.style.SUCCESS)
+
+    def client(self, shop: ShopState, kind: type[C]) -> C:
         """Return a client for the shop's requests; tests that did not ask for any are refused."""
         if shop.config.is_silent:
             self.refuse(SILENT)
-        return Client(**shop.config.client_options())
+        return kind(**shop.config.client_options())

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
+from django.utils import timezone
 
 from neuroon_django.models.delivery import DeliveryQuerySet, Lane, changed_once_more
 from neuroon_django.models.sql import CaseByPk, DbNow, RawIn, bulk_insert, from_now, value_per_row
@@ -37,6 +39,12 @@ def placeholder_key(name: Name) -> str:
     return key_of("\0{}:{}".format(*name))
 
 
+def id_conflict_reason(external_id: str, owner: Name | None) -> str:
+    """Return what is told of an object whose external id another one has, if it is known which."""
+    name = f"{owner[0]} {owner[1]}" if owner else "another product"
+    return f"{external_id!r} is the external id of {name} already"
+
+
 @dataclass
 class Assignment:
     """What a fold has found out about some objects of one model.
@@ -51,6 +59,7 @@ class Assignment:
     names: dict[str, str | None] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     known: Collection[str] = ()
+    since: datetime | None = None  # when the first of their changes was made; None: just now
 
     def keys(self) -> dict[str, str]:
         """Return the key of the row that each object should own, by its primary key."""
@@ -140,9 +149,11 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             else:
                 row.object_pk = pk
                 revived.append(row)
-        self._touch(kept, lane)
+        self._touch(kept, lane, since=assignment.since)
         self._revive(assignment.model, revived, lane)
-        self.insert_fresh(shop, assignment.model, fresh, lane=int(lane), due_at=DbNow())
+        since = assignment.since or DbNow()
+        shared = {"lane": int(lane), "due_at": DbNow(), "waiting_since": since}
+        self.insert_fresh(shop, assignment.model, fresh, **shared)
         self.bulk_create(placeholders)
         return claimed
 
@@ -150,7 +161,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
         self, shop: ShopState, model: str, rows: Sequence[tuple[str, str, str]], **shared: Any
     ) -> None:
         """Insert new rows (key, external id, primary key) of one model, pending."""
-        shared |= {"shop_id": shop.pk, "model": model, "waiting_since": DbNow()}
+        shared = {"waiting_since": DbNow(), "shop_id": shop.pk, "model": model, **shared}
         bulk_insert(self.model, FRESH_COLUMNS, rows, using=self.db, shared=shared)
 
     def claim_scanned(
@@ -194,7 +205,14 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             column = value_per_row(field_, owners, len(rows))
             self._touch(rows, lane, model=model, object_pk=column)
 
-    def _touch(self, rows: Sequence[SyncedProduct], lane: Lane, **values: Any) -> None:
+    def _touch(
+        self,
+        rows: Sequence[SyncedProduct],
+        lane: Lane,
+        *,
+        since: datetime | None = None,
+        **values: Any,
+    ) -> None:
         """Fold a change into rows: newer than any claim, and due unless a worker has claimed them.
 
         A scan's work never pushes a live edit that waits into the lane of the backfill.
@@ -207,7 +225,7 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             lane=Case(When(waits, then=Least(F("lane"), Value(lane))), default=Value(lane))
             if lane == Lane.BACKFILL
             else lane,
-            **changed_once_more(),
+            **changed_once_more(since),
             **values,
         )
 
@@ -221,5 +239,6 @@ class AssignmentQuerySet(DeliveryQuerySet["SyncedProduct"]):
             object_pk=me[1],
             status=self.model.Status.REJECTED,
             id_conflict=True,
-            last_error=f"{external_id!r} is the external id of {owner[0]} {owner[1]} already",
+            failed_at=timezone.now(),
+            last_error=id_conflict_reason(external_id, owner),
         )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.models.sql import PrimaryManager
 
-COLUMNS = ("model", "object_pk", "after_pk", "clicks", "created_at")
+COLUMNS = ("model", "object_pk", "after_pk", "clicks", "shop", "created_at")
 CHUNK = 500  # rows to an INSERT
 
 # Set when this process saw a change that it did not record, since the app was switched off.
@@ -32,15 +32,18 @@ unseen = threading.Event()
 class ChangeQuerySet(QuerySet["Change"]):
     """Change rows, each of which names an object by a label and its primary key as text."""
 
-    def append(self, names: Iterable[tuple[str, Any]], *, clicks: str = "", after: str = "") -> None:
+    def append(
+        self, names: Iterable[tuple[str, Any]], *, clicks: str = "", shop: str = "", after: str = ""
+    ) -> None:
         """Name objects, 500 to an INSERT: the one statement that a shop's save pays for.
 
+        `shop` is the fingerprint of the shop in whose pages the clicks were made, if that is known.
         It is plain SQL: making and saving an instance takes longer than the database does.
         """
         now = self._stamp()
-        rows = ((model, str(pk), after, clicks, now) for model, pk in names)
+        rows = ((model, str(pk), after, clicks, shop, now) for model, pk in names)
         while chunk := list(islice(rows, CHUNK)):
-            values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(chunk))
+            values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(chunk))
             self._write(f"VALUES {values}", chain.from_iterable(chunk))
 
     def append_all(self, objects: QuerySet[Any], model: str, key: str = "pk") -> None:
@@ -63,6 +66,7 @@ class ChangeQuerySet(QuerySet["Change"]):
             Cast(key, TextField()),
             Value("", output_field=CharField()),
             Value("", output_field=TextField()),
+            Value("", output_field=CharField()),
             Value(timezone.now(), output_field=DateTimeField()),
         )
         with suppress(EmptyResultSet):  # Django knows without asking that there are none
@@ -80,6 +84,19 @@ class ChangeQuerySet(QuerySet["Change"]):
         """Delete the clicks of changes that nobody folded for so many seconds; return how many."""
         old = self.filter(created_at__lt=timezone.now() - timedelta(seconds=older_than))
         return old.exclude(clicks="").update(clicks="")
+
+    def last_beyond(self, labels: Collection[str], most: int) -> int | None:
+        """Return the key of the newest change that is one too many; None where there are fewer."""
+        keys = self._prunable(labels).order_by("-pk").values_list("pk", flat=True)
+        return next(iter(keys[most : most + 1]), None)
+
+    def prune(self, labels: Collection[str], last: int) -> int:
+        """Delete changes of these models up to that key, but for those that hold clicks."""
+        return self._prunable(labels).filter(pk__lte=last)._raw_delete(self.db)
+
+    def _prunable(self, labels: Collection[str]) -> Self:
+        """Return the changes that a scan can stand for: what was clicked it would not find."""
+        return self.filter(model__in=labels, clicks="")
 
     def _delete_by_key(self, ids: Collection[int]) -> int:
         """Delete by primary key: MariaDB scans a small table for `IN`, and waits for open inserts."""
@@ -116,6 +133,8 @@ class Change(models.Model):
     # How far a worker got with the products that depend on the object; "": not begun.
     after_pk = models.TextField(default="", blank=True)
     clicks = models.TextField(default="", blank=True)
+    # The fingerprint of the shop in whose pages the clicks were made; "": not known.
+    shop = models.CharField(max_length=16, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = PrimaryManager.from_queryset(ChangeQuerySet)()

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from uuid import uuid4
@@ -56,11 +57,14 @@ class Lane(IntEnum):
     REFUSED = 3
 
 
-def changed_once_more() -> dict[str, Any]:
-    """Return the columns of a folded change: newer than any claim, and due unless claimed."""
+def changed_once_more(since: datetime | None = None) -> dict[str, Any]:
+    """Return the columns of a folded change: newer than any claim, and due unless claimed.
+
+    It has waited since that moment, or from now on.
+    """
     return {
         "due_at": Case(When(lease="", then=DbNow()), default=F("due_at")),
-        "waiting_since": Coalesce(F("waiting_since"), DbNow()),
+        "waiting_since": Coalesce(F("waiting_since"), since or DbNow()),
         "revision": F("revision") + 1,
         "attempts": 0,
     }
@@ -228,6 +232,7 @@ class Delivery(models.Model):
     claimed_revision = models.PositiveBigIntegerField(default=0)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    failed_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     last_error = models.TextField(_("last error"), default="", blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 

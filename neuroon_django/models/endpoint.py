@@ -5,9 +5,8 @@ Four groups of Neuroon's endpoints share no trouble. Each has a row per shop tha
     next_slot_at    rate limiter: when the next request may leave; each request moves it on by a slot
     blocked_until   circuit breaker: no request leaves before; with a `reason`, the operator is told,
                     and once the time is over one request at a time finds out whether it is better
-    confirmed_at    when something was accepted here for the first time: the configuration works
-    accepted_at     when something was accepted while others were refused: evidence for the next run
-    run_token, …    which run is at work, as `run_lease` tells
+    confirmed_at, … what was accepted here, as `acceptance` tells
+    run_token, …    which run is at work, and what a person was told: `run_lease` and `alerts`
 """
 
 from __future__ import annotations
@@ -23,15 +22,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.exceptions import ApiError, Forbidden, KeyRefused, RateLimited, Refused
-from neuroon_django.models.run_lease import RunLeaseColumns, RunLeaseQuerySet
+from neuroon_django.models.acceptance import AcceptanceColumns, AcceptanceQuerySet
+from neuroon_django.models.alerts import AlertColumns, AlertQuerySet, tell_paused, tell_resumed
+from neuroon_django.models.run_lease import RunLeaseColumns
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, moment_after, retry_on_deadlock
 
 logger = logging.getLogger("neuroon_django")
 
+KEY_REFUSED = 401
 RATE_HEADROOM = 0.97  # of the allowed rate: what clocks and windows may disagree about
 MAX_INLINE_WAIT = 15.0  # seconds that a foreground run waits for a slot or a block inside a run
 FIRST_BACKOFF, LONG_BACKOFF = 2.0, 60.0  # seconds of a first block: by itself over, or by a person
-EVIDENCE_AGE = 60.0  # seconds for which an acceptance says that the configuration works
 MAX_BACKOFF, MAX_RETRY_AFTER = 3_600.0, 86_400.0  # seconds
 
 
@@ -55,7 +56,7 @@ def backoff(failures: int, first: float) -> float:
 OPEN = Q(blocked_until__isnull=True) | Q(blocked_until__lte=DbNow())
 
 
-class EndpointQuerySet(RunLeaseQuerySet):
+class EndpointQuerySet(AlertQuerySet, AcceptanceQuerySet):  # type: ignore[override]
     """What moves an endpoint's row; each method is one statement, or two in one transaction."""
 
     @retry_on_deadlock
@@ -81,16 +82,15 @@ class EndpointQuerySet(RunLeaseQuerySet):
             )
             if not taken:
                 return None
-            columns = ("next_slot_at", "reason", "status", "failures", "confirmed_at", "now")
-            row: dict[str, Any] = self.annotate(now=DbNow()).values(*columns)[0]
-        return row
+            columns = ("next_slot_at", "reason", "status", "failures", "confirmed_at")
+            return dict(self.values(*columns, now=DbNow())[0])
 
     @retry_on_deadlock
     def block(self, seconds: float, reason: str = "", status: int | None = None) -> None:
         """Let no request leave for so long; a reason is told, and counts as one more failure."""
         failures = F("failures") + 1 if reason else Value(0)
-        until = from_now(seconds)
-        self.update(blocked_until=until, reason=reason, status=status, failures=failures)
+        cause = {"reason": reason, "status": status, "failures": failures}
+        self.update(blocked_until=from_now(seconds), **cause)
 
     @retry_on_deadlock
     def half_open(self) -> None:
@@ -101,38 +101,20 @@ class EndpointQuerySet(RunLeaseQuerySet):
     def resume(self) -> int:
         """End blocks that have a reason, and forget the failures; returns how many there were."""
         failed = self.filter(failures__gt=0)
-        return failed.update(blocked_until=None, reason="", status=None, failures=0)
-
-    @retry_on_deadlock
-    def confirm(self) -> None:
-        """Note that something was accepted here: the configuration works."""
-        self.filter(confirmed_at=None).update(confirmed_at=DbNow())
-
-    @retry_on_deadlock
-    def note_acceptance(self) -> None:
-        """Note that something was accepted while others were refused."""
-        self.update(accepted_at=DbNow())
-
-    @retry_on_deadlock
-    def use_acceptance(self) -> bool:
-        """Return whether something was accepted a moment ago, as one run after it may ask."""
-        return bool(self.filter(accepted_at__gt=from_now(-EVIDENCE_AGE)).update(accepted_at=None))
+        return failed.update(blocked_until=None, reason="", status=None, failures=0, alert=0)
 
 
-class Endpoint(RunLeaseColumns):
+class Endpoint(AcceptanceColumns, RunLeaseColumns, AlertColumns):
     """One group of endpoints of one shop; the top of this file tells what its columns are for."""
 
     id = models.BigAutoField(primary_key=True)
     shop = models.ForeignKey("neuroon_django.ShopState", models.CASCADE, related_name="+")
     group = models.CharField(max_length=20, choices=Group.choices)
-
     next_slot_at = models.DateTimeField(null=True, blank=True)
     blocked_until = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(default="", blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
-    confirmed_at = models.DateTimeField(null=True, blank=True)
-    accepted_at = models.DateTimeField(null=True, blank=True)
 
     # Whether this process has passed the breaker and has no reason to ask it again.
     is_open = False
@@ -171,10 +153,10 @@ class Endpoint(RunLeaseColumns):
         taken = self.row.acquire_slot(self.slot, probe=probe, near=near, force=force)
         if taken is None:
             return None
-        now, next_slot_at = taken.pop("now"), taken["next_slot_at"]
+        now = taken.pop("now")
         vars(self).update(taken)
         self.is_open = not self.reason
-        wait: float = (next_slot_at - now).total_seconds() - self.slot
+        wait: float = (taken["next_slot_at"] - now).total_seconds() - self.slot
         return max(0.0, wait)
 
     def trust_what_was_read(self) -> None:
@@ -183,8 +165,8 @@ class Endpoint(RunLeaseColumns):
 
     def seconds_closed(self) -> float:
         """Return how long no request may leave, by the database's clock."""
-        columns = ("blocked_until", "next_slot_at", "now", "reason", "failures", "status")
-        row: dict[str, Any] = self.row.annotate(now=DbNow()).values(*columns)[0]
+        columns = ("blocked_until", "next_slot_at", "reason", "failures", "status")
+        row: dict[str, Any] = self.row.values(*columns, now=DbNow())[0]
         now = row.pop("now")
         vars(self).update(row)
         moments = [moment for moment in (self.blocked_until, self.next_slot_at) if moment]
@@ -193,19 +175,22 @@ class Endpoint(RunLeaseColumns):
 
     def failed(self, error: ApiError) -> float:
         """Block what an error says is blocked (`API.md`, "Errors"); return the seconds of it."""
-        groups = self._concerned(error)
         asked_to_wait = isinstance(error, RateLimited) or bool(error.retry_after)
         if asked_to_wait and not isinstance(error, KeyRefused | Forbidden):
             asked = LONG_BACKOFF if error.retry_after is None else error.retry_after
             seconds = min(max(asked, 1.0), MAX_RETRY_AFTER)
             logger.warning("waiting group=%s seconds=%.0f reason=%s", self.group, seconds, error)
+            if self.failures:
+                self.resume()
             self._block([self.group], seconds)
             return seconds
         needs_a_person = isinstance(error, KeyRefused | Forbidden | Refused)
         seconds = backoff(self.failures, LONG_BACKOFF if needs_a_person else FIRST_BACKOFF)
-        if not self.failures:
-            logger.warning("paused group=%s seconds=%.0f reason=%s", ",".join(groups), seconds, error)
-        self._block(groups, seconds, str(error), error.status)
+        if not self.failures and not needs_a_person:
+            logger.warning("paused group=%s seconds=%.0f reason=%s", self.group, seconds, error)
+        blocked = self._block(self._concerned(error), seconds, str(error), error.status)
+        if needs_a_person:
+            tell_paused(self.shop, blocked, error)
         return seconds
 
     def begin_exclusive(self, seconds: float) -> str:
@@ -216,18 +201,24 @@ class Endpoint(RunLeaseColumns):
     def succeeded(self) -> None:
         """Note that a request was accepted: a block is over, and the configuration works."""
         if self.failures:
-            self.row.resume()
-            self.reason, self.failures, self.status = "", 0, None
-            logger.info("resumed group=%s", self.group)
+            self.resume()
         if self.confirmed_at is None:
             self.row.confirm()
             self.confirmed_at = timezone.now()
 
     def understood(self) -> None:
         """Note that a request was refused for what it held: others may follow it."""
-        if self.reason:
+        if self.status == KEY_REFUSED:
+            self.resume()
+        elif self.reason:
             self.row.half_open()
             self.reason, self.status = "", None
+
+    def resume(self) -> None:
+        """End the block; one for the key ends in all groups, since they had the same cause."""
+        cause = Q(status=KEY_REFUSED) if self.status == KEY_REFUSED else Q(pk=self.pk)
+        tell_resumed(self.shop, Endpoint.objects.filter(cause | Q(pk=self.pk), shop=self.shop))
+        self.reason, self.failures, self.status = "", 0, None
 
     def _concerned(self, error: ApiError) -> list[str]:
         if isinstance(error, KeyRefused):
@@ -238,10 +229,11 @@ class Endpoint(RunLeaseColumns):
 
     def _block(
         self, groups: list[str], seconds: float, reason: str = "", status: int | None = None
-    ) -> None:
-        Endpoint.objects.filter(shop=self.shop, group__in=groups).block(seconds, reason, status)
+    ) -> EndpointQuerySet:
+        rows: EndpointQuerySet = Endpoint.objects.filter(shop=self.shop, group__in=groups)
+        rows.block(seconds, reason, status)
         for group in groups:
             endpoint = self.shop.endpoint(group)
-            endpoint.is_open = False
-            endpoint.reason, endpoint.status = reason, status
+            endpoint.is_open, endpoint.reason, endpoint.status = False, reason, status
             endpoint.failures = endpoint.failures + 1 if reason else 0
+        return rows

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from django.utils import timezone
+
 if TYPE_CHECKING:
     from neuroon_django.models.delivery import Delivery
 
@@ -23,10 +25,15 @@ class Outcomes(Generic[R]):
     def __init__(self, delay: float = 0, *, keeps_lease: bool = False) -> None:
         self.delay = delay
         self.keeps_lease = keeps_lease
+        self.at = timezone.now()
         self.rows: list[R] = []
         self.columns: dict[str, dict[int, Any]] = {}
         self.retried: set[int] = set()
         self.final: set[int] = set()
+
+    def _failed(self, row: R, reason: str, **values: Any) -> None:
+        """Note that a row did not go, why, and when that was."""
+        self._add(row, last_error=reason, failed_at=self.at, **values)
 
     def _add(self, row: R, *, retry: bool = False, final: bool = False, **values: Any) -> None:
         """Note a row's new values, whether it is tried again, and whether it is closed for good."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -10,13 +10,15 @@ from django.db import models
 from django.db.models import Case, Count, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from neuroon_django.models.assignment import AssignmentQuerySet, key_of
+from neuroon_django.models.assignment import AssignmentQuerySet, Name, key_of
 from neuroon_django.models.delivery import Delivery, Lane, changed_once_more
 from neuroon_django.models.product_outcomes import ProductOutcomes, ProductStatus
 from neuroon_django.models.sql import DbNow, PrimaryManager, RawIn, from_now, retry_on_deadlock
 
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
+
+OWNERS = 500  # ids looked up at once
 
 
 class SyncedProductQuerySet(AssignmentQuerySet):
@@ -68,20 +70,26 @@ class SyncedProductQuerySet(AssignmentQuerySet):
             outcomes.deleted(row)
         self.settle(outcomes)
 
+    def requeueable(self) -> Self:
+        """Rows that have an object and an id of their own."""
+        return self.exclude(model="").filter(id_conflict=False).order_by()
+
     @retry_on_deadlock
     def requeue(self) -> int:
         """Make rows that have an object due, whatever Neuroon is known to hold or has refused."""
-        owned = self.exclude(model="").filter(id_conflict=False).order_by()
         pending = {"status": ProductStatus.PENDING, "lane": Lane.LIVE, "digest": ""}
-        return owned.update(**pending, **changed_once_more())
+        return self.requeueable().update(**pending, **changed_once_more())
+
+    def deletable(self) -> Self:
+        """Rows of what Neuroon has, or was about to get."""
+        due = Q(in_neuroon=True) | Q(due_at__isnull=False)
+        return self.filter(due, id_conflict=False).order_by()
 
     @retry_on_deadlock
     def enqueue_delete(self) -> int:
         """Make the delete due of what Neuroon has, or was about to get."""
-        due = Q(in_neuroon=True) | Q(due_at__isnull=False)
         deleting = {"status": ProductStatus.DELETING, "lane": Lane.DELETES}
-        found = self.filter(due, id_conflict=False).order_by()
-        return found.update(**deleting, **changed_once_more())
+        return self.deletable().update(**deleting, **changed_once_more())
 
     def disown(self) -> int:
         """Take the objects of these rows away, and queue the deletes; for models without a feed."""
@@ -124,6 +132,16 @@ class SyncedProductQuerySet(AssignmentQuerySet):
         """Forget what a scan has marked."""
         self.filter(absent=True).update(absent=False)
 
+    def owners(self, shop: ShopState, external_ids: Collection[str]) -> dict[str, Name]:
+        """Return which objects have these external ids now."""
+        keys = list(dict.fromkeys(map(key_of, external_ids)))
+        found: dict[str, Name] = {}
+        for start in range(0, len(keys), OWNERS):
+            rows = self.of(shop).filter(RawIn("key", keys[start : start + OWNERS])).exclude(model="")
+            for external_id, model, pk in rows.values_list("external_id", "model", "object_pk"):
+                found[external_id] = model, pk
+        return found
+
     def count_by_model(self) -> dict[str, int]:
         """Return how many rows of each model Neuroon has, but for those that are being deleted."""
         there = self.filter(in_neuroon=True).exclude(model="").exclude(lane=Lane.DELETES)
@@ -132,6 +150,13 @@ class SyncedProductQuerySet(AssignmentQuerySet):
     def retry_rejected(self, shop: ShopState) -> int:
         """Make every rejected row due, whatever was refused."""
         return self.of(shop).filter(status=ProductStatus.REJECTED).requeue()
+
+    @retry_on_deadlock
+    def revive_rejected(self, shop: ShopState) -> int:
+        """Make rejected rows due behind all others; what was refused as it is now is not sent again."""
+        rejected = self.of(shop).filter(status=ProductStatus.REJECTED, id_conflict=False)
+        pending = {"status": ProductStatus.PENDING, "lane": Lane.BACKFILL}
+        return rejected.exclude(model="").order_by().update(**pending, **changed_once_more())
 
     def unanswered(self) -> Self:
         """Leave out what was answered and is leased only because an earlier attempt was not."""

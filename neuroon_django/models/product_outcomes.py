@@ -42,10 +42,10 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
 
     def rejected(self, row: SyncedProduct, reason: str, digest: str = "") -> None:
         """The product cannot be sent, or was refused as the payload of that digest."""
-        self._add(
+        self._failed(
             row,
+            reason + (STILL_SHOWN if row.in_neuroon else ""),
             status=ProductStatus.REJECTED,
-            last_error=reason + (STILL_SHOWN if row.in_neuroon else ""),
             digest=digest,
             in_neuroon=row.in_neuroon,  # as it was before the request began
         )
@@ -55,12 +55,12 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
 
         What Neuroon has of it is what it had before.
         """
-        self._add(
+        self._failed(
             row,
+            reason,
             retry=True,
             status=ProductStatus.PENDING,
             lane=Lane.REFUSED,
-            last_error=reason,
             in_neuroon=row.in_neuroon,
         )
 
@@ -94,7 +94,7 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
         deleting = row.lane == Lane.DELETES
         status = ProductStatus.DELETING if deleting else ProductStatus.PENDING
         if reason:
-            self._add(row, retry=True, status=status, last_error=reason)
+            self._failed(row, reason, retry=True, status=status)
         else:
             self._add(row, retry=True, status=status)
 
@@ -104,4 +104,4 @@ class ProductOutcomes(Outcomes["SyncedProduct"]):
 
     def delete_refused(self, row: SyncedProduct, reason: str) -> None:
         """Neuroon does not delete it: it is tried again after the delay, by its external id."""
-        self._add(row, retry=True, status=ProductStatus.DELETING, last_error=reason, remote_id="")
+        self._failed(row, reason, retry=True, status=ProductStatus.DELETING, remote_id="")

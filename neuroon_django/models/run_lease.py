@@ -50,6 +50,10 @@ class RunLeaseQuerySet(QuerySet["Endpoint"]):
         run = {"run_token": token, "run_until": from_now(seconds)}
         return bool(self.filter(free).update(**run, run_requested=False, resume_at=None))
 
+    def is_run_at_work(self) -> bool:
+        """Return whether somebody's run is at work."""
+        return self.filter(run_until__gt=DbNow()).exists()
+
     @retry_on_deadlock
     def extend_run(self, token: str, seconds: float) -> bool:
         """Keep the run for so long from now; False where it belongs to another one already."""

@@ -1,25 +1,31 @@
-"""What all workers share about one shop id at one API address: the fold lock, the scan, the token."""
+"""What all workers share about one shop id at one API address: the scan, the way, the token."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from neuroon_django.api.messages import WAYS, Route, Way
 from neuroon_django.models.endpoint import Endpoint, Group
+from neuroon_django.models.fold_lock import FoldLock
+from neuroon_django.models.index_times import add_times
+from neuroon_django.models.monitoring import MonitoringColumns, MonitoringQuerySet
+from neuroon_django.models.several_shops import SeveralShopsQuerySet
 from neuroon_django.models.sql import DbNow, PrimaryManager, from_now, retry_on_deadlock
-from neuroon_django.models.verification import VerificationColumns, VerificationQuerySet
+from neuroon_django.models.verification import VerificationColumns
 
 if TYPE_CHECKING:
     from neuroon_django.conf import ShopConfig
 
+
+logger = logging.getLogger("neuroon_django")
 
 SUCCESS_REST = timedelta(seconds=10)  # between two notes of a success
 
@@ -31,46 +37,13 @@ class TokenMethod(models.TextChoices):
     SIGN = "sign"
 
 
-class FoldLockQuerySet(QuerySet["FoldLock"]):
-    """The turn to fold."""
-
-    def hold(self, shop: ShopState) -> None:
-        """Take the turn, by the first statement of a transaction, until it ends."""
-        if not self.filter(shop=shop).update(folds=F("folds") + 1):
-            self.get_or_create(shop=shop)
-            self.filter(shop=shop).update(folds=F("folds") + 1)
-
-    def folds(self, shop: ShopState) -> int:
-        """Return how many folds there were."""
-        return self.filter(shop=shop).values_list("folds", flat=True).first() or 0
-
-
-class FoldLock(models.Model):
-    """Whose turn it is to fold, in a row of its own: nothing that a page reads waits for a fold."""
-
-    shop = models.OneToOneField(
-        "neuroon_django.ShopState", models.CASCADE, primary_key=True, related_name="+"
-    )
-    folds = models.PositiveBigIntegerField(default=0)
-
-    objects = PrimaryManager.from_queryset(FoldLockQuerySet)()
-
-    class Meta:
-        base_manager_name = "objects"
-        verbose_name = _("fold lock")
-        verbose_name_plural = _("fold locks")
-
-    def __str__(self) -> str:
-        return str(self.folds)
-
-
-class ShopStateQuerySet(VerificationQuerySet):
+class ShopStateQuerySet(SeveralShopsQuerySet, MonitoringQuerySet):  # type: ignore[override]
     """What happens to a shop's row."""
 
     def for_config(self, config: ShopConfig) -> ShopState:
         """Return the row of a configured shop, made where there is none, with the database's time."""
         shop: ShopState
-        rows: QuerySet[Any] = self.annotate(read_at=DbNow())
+        rows: Any = self.annotate(read_at=DbNow())
         shop, created = rows.get_or_create(shop_id=config.SHOP_ID, api_url=config.API_URL)
         if created:
             FoldLock.objects.get_or_create(shop=shop)
@@ -78,15 +51,14 @@ class ShopStateQuerySet(VerificationQuerySet):
         shop.config = config
         return shop
 
-    def request_other_scans(self, pk: int) -> None:
-        """Make every other address scan: what was folded here is unknown there."""
-        scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
-        self.exclude(pk=pk).filter(scanned).update(scanned_at=None, scanned_labels=[], scan_cursor="")
-
     def request_scan(self, pk: int, cursor: str = "") -> None:
         """Make the next run scan, from the beginning, whatever was scanned before."""
         unscanned: dict[str, Any] = {"scanned_at": None, "scanned_labels": [], "scan_retry_at": None}
         self.filter(pk=pk).update(scan_cursor=cursor, **unscanned)
+
+    def request_scans(self) -> None:
+        """Make every shop scan, whether or not its settings are there."""
+        self.update(scanned_at=None, scanned_labels=[], scan_cursor="", scan_retry_at=None)
 
     def note_run(self, pk: int) -> None:
         """Note that a worker is here."""
@@ -102,10 +74,13 @@ class ShopStateQuerySet(VerificationQuerySet):
         return bool(mine.update(scan_cursor=new, run_at=DbNow(), scan_retry_at=retry_at))
 
     def end_scan(self, pk: int, old: str, labels: Sequence[str]) -> bool:
-        """Note that the scan went through the catalogue, as far as it is of these labels."""
+        """Note that the scan went through the catalogue, as far as it is of these labels.
+
+        What was not folded is found.
+        """
         mine = self.filter(pk=pk, scan_cursor=old)
-        scanned = {"scanned_at": DbNow(), "scanned_labels": list(labels)}
-        return bool(mine.update(scan_cursor="", **scanned))
+        ended: dict[str, Any] = {"scanned_at": DbNow(), "scan_ended_at": DbNow(), "fold_error": ""}
+        return bool(mine.update(scan_cursor="", scanned_labels=list(labels), **ended))
 
     @retry_on_deadlock
     def set(self, pk: int, **values: Any) -> None:
@@ -113,7 +88,7 @@ class ShopStateQuerySet(VerificationQuerySet):
         self.filter(pk=pk).update(**values)
 
 
-class ShopState(VerificationColumns):
+class ShopState(MonitoringColumns, VerificationColumns):
     """One shop id at one API address. `config` is the shop of the settings that it stands for."""
 
     id = models.BigAutoField(primary_key=True)
@@ -124,6 +99,8 @@ class ShopState(VerificationColumns):
     last_success_at = models.DateTimeField(null=True, blank=True)
     scan_cursor = models.TextField(default="", blank=True)
     scan_retry_at = models.DateTimeField(null=True, blank=True)
+    # Why changes were not folded for this shop, and it scans in their stead; "": they are.
+    fold_error = models.TextField(default="", blank=True)
     scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
     # Of the feeds that it went through: another version of the project may have more.
@@ -132,6 +109,9 @@ class ShopState(VerificationColumns):
     route = models.CharField(max_length=10, default="", blank=True)
     body = models.CharField(max_length=10, default="", blank=True)
     refused_ways = models.JSONField(default=list, blank=True)
+    # How many products the shop and Neuroon had and the plan allows, as far as each could be asked.
+    totals = models.JSONField(default=dict, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
@@ -141,6 +121,7 @@ class ShopState(VerificationColumns):
 
     config: ShopConfig  # set by `for_config`
     read_at: datetime | None = None  # by the database's clock, as all moments are that it stamps
+    in_neuroon: int  # of its products, where `unconfigured()` counted them
     _endpoints: dict[str, Endpoint] | None = None
 
     objects = PrimaryManager.from_queryset(ShopStateQuerySet)()
@@ -166,6 +147,11 @@ class ShopState(VerificationColumns):
         return self.read_at - moment >= age
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """The shop id and the API address, as `ShopConfig.identity` has them."""
+        return self.shop_id, self.api_url
+
+    @property
     def endpoints(self) -> dict[str, Endpoint]:
         """The shop's endpoints by their group, read once; made where there are none."""
         if self._endpoints is None:
@@ -181,6 +167,10 @@ class ShopState(VerificationColumns):
         for row in rows:
             row.shop = self
         return {row.group: row for row in rows}
+
+    def forget_endpoints(self) -> None:
+        """Read the endpoints anew when they are asked for."""
+        self._endpoints = None
 
     def endpoint(self, group: str) -> Endpoint:
         """Return the endpoint of a group."""
@@ -206,6 +196,13 @@ class ShopState(VerificationColumns):
         known: Any = self.route if fixed == "auto" else fixed
         return known or None
 
+    def fold_failed(self, reason: str) -> None:
+        """Scan in the stead of changes that could not be folded; tell why, once per reason."""
+        ShopState.objects.fold_failed(self.pk, reason)
+        if reason != self.fold_error:
+            logger.error("not_folded shop=%s reason=%s", self.config.alias, reason)
+        self.fold_error = reason
+
     def way_found(self, way: Way) -> None:
         """Remember the way in which a product was accepted."""
         self.route, self.body, self.refused_ways = way.route, way.body, []
@@ -224,12 +221,23 @@ class ShopState(VerificationColumns):
         columns = ("token", "token_method", "token_issued_at", "token_key")
         ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
 
-    def note_success(self) -> None:
-        """Remember, every few seconds at most, that Neuroon accepted something."""
+    def note_totals(self, **totals: int | None) -> None:
+        """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown."""
+        known = {name: n for name, n in totals.items() if n is not None}
+        ShopState.objects.set(self.pk, totals=known, compared_at=timezone.now())
+
+    def note_success(self, index_seconds: Sequence[float] = ()) -> None:
+        """Remember, every few seconds at most, that Neuroon accepted something.
+
+        `index_seconds` is how long each live edit took that was accepted; these are always kept.
+        """
         now = timezone.now()
-        if self.last_success_at is None or now - self.last_success_at > SUCCESS_REST:
-            self.last_success_at = now
-            ShopState.objects.set(self.pk, last_success_at=now)
+        resting = self.last_success_at is not None and now - self.last_success_at <= SUCCESS_REST
+        if resting and not index_seconds:
+            return
+        self.last_success_at = now
+        self.index_times = add_times(self.index_times, index_seconds)
+        ShopState.objects.set(self.pk, last_success_at=now, index_times=self.index_times)
 
     def pauses(self) -> list[Endpoint]:
         """Return the endpoints that are blocked for a reason."""
@@ -239,4 +247,4 @@ class ShopState(VerificationColumns):
         """Read the row anew; where that is the whole row, its endpoints too when they are asked for."""
         super().refresh_from_db(*args, **kwargs)
         if not kwargs.get("fields"):
-            self._endpoints = None
+            self.forget_endpoints()

@@ -186,6 +186,27 @@ def _array_type(field: Any, connection: Any) -> str:
     return f"{field.db_type(connection).partition('(')[0]}[]"
 
 
+def manual_commits(using: str) -> str:
+    """Return what is wrong with a database whose settings leave commits to the shop, else ""."""
+    if connections[using].settings_dict["AUTOCOMMIT"]:
+        return ""
+    return f'DATABASES["{using}"] has AUTOCOMMIT = False: nothing that the app writes would stay.'
+
+
+CONFLICTS = ("40001", "40P01", "55P03")  # PostgreSQL: not serializable, deadlock, lock not available
+MYSQL_CONFLICTS = (1205, 1213)  # MariaDB, MySQL: lock wait timeout, deadlock
+
+
+def is_conflict(error: Exception) -> bool:
+    """Return whether an error is another transaction's doing, so that a retry is the cure."""
+    cause: Any = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    code = next(iter(error.args), None)
+    return isinstance(error, OperationalError) and (
+        state in CONFLICTS or code in MYSQL_CONFLICTS or "is locked" in str(error)
+    )
+
+
 def retry_on_deadlock(method: Callable[P, T]) -> Callable[P, T]:
     """Try a method again after a deadlock, a locked SQLite file or a lost connection.
 

@@ -1,6 +1,12 @@
-"""What to do about an answer of Neuroon, in one sentence for the person who can do it."""
+"""What to do about each cause, in one sentence for the person who can do it.
+
+`CURES` is the table of them all; what a failed step of the verification says depends on the settings,
+and is `advice`.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig
 from neuroon_django.exceptions import (
@@ -14,13 +20,63 @@ from neuroon_django.exceptions import (
 )
 
 
+class Cure(NamedTuple):
+    """A sentence, and the name of the overview's button that does it, "" where none does."""
+
+    text: str
+    action: str = ""
+
+
+CURES: dict[str, Cure] = {
+    # Nothing is sent
+    "switched off": Cure("Set NEUROON_ENABLED = True."),
+    "no key": Cure("Set it from Neuroon's dashboard."),
+    "tests": Cure("Override NEUROON_API_URL in the test."),
+    "no feed": Cure("Write <app>/neuroon.py with a ProductFeed and @register(Product)."),
+    "migrations": Cure("Run: manage.py migrate"),
+    # Neuroon refuses it
+    "key": Cure("Correct NEUROON_API_KEY, then run: manage.py neuroon_verify", "verify"),
+    "forbidden": Cure("To see what to correct, run: manage.py neuroon_verify", "verify"),
+    "content": Cure(
+        "Correct the feed or the setting that it is about: it is tried again then.", "resume"
+    ),
+    "by itself": Cure("", "resume"),
+    # Nobody sends it
+    "no worker": Cure("Start one: celery -A <project> worker --beat", "sync"),
+    "no beat": Cure(
+        "Run celery beat with CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()", "sync"
+    ),
+    "no cron": Cure("Run manage.py neuroon_sync from cron, or neuroon_sync --watch.", "sync"),
+    "queue": Cure("Start a Celery worker with beat, or run: manage.py neuroon_sync", "sync"),
+    # The catalogue and the domain
+    "verify": Cure("Run: manage.py neuroon_verify", "verify"),
+    "scan": Cure("Run: manage.py neuroon_sync --scan", "scan"),
+    "unreadable feed": Cure("Correct the feed; the log says what it raised (not_scanned).", "scan"),
+    "brake": Cure("If they are gone indeed, run: manage.py neuroon_sync --scan --force"),
+    "fold": Cure("Correct the feed or the setting; the shop is scanned by itself then."),
+    "rejected": Cure("Fix {them}, then run: manage.py neuroon_sync --retry", "retry"),
+    # What surrounds it
+    "cache": Cure("Start the cache that NEUROON_CACHE names, or correct CACHES."),
+    "clock": Cure("Set both clocks by a time server (NTP)."),
+    "unknown models": Cure("If they are gone for good, run: manage.py neuroon_reconcile --fix"),
+    "former shop": Cure("If it is gone for good, run: manage.py neuroon_status --forget {shop_id}"),
+}
+
+
+def pause_cause(status: int | None) -> str:
+    """Return the cause, in the table, of a pause that an answer of this status began."""
+    if status == 401:
+        return "key"
+    if status in (400, 409, 413, 422):
+        return "content"
+    needs_nobody = status is None or status >= 500 or status in (408, 429, 499)
+    return "by itself" if needs_nobody else "forbidden"
+
+
 def cure_for(status: int | None) -> str:
     """Return what ends a pause that an answer of this status began; "" where it ends by itself."""
-    if status == 401:
-        return "Correct NEUROON_API_KEY, then run: manage.py neuroon_verify"
-    if status in (403, 404):
-        return "To see what to correct, run: manage.py neuroon_verify"
-    return ""
+    cause = pause_cause(status)
+    return "" if cause == "content" else CURES[cause].text
 
 
 def advice(error: ApiError, shop: ShopConfig) -> str:

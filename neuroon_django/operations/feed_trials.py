@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ from django.db import DatabaseError, connections
 from django.test.utils import CaptureQueriesContext
 
 from neuroon_django.api import messages
+from neuroon_django.clicks import Clicked, Name
 from neuroon_django.conf import ShopConfig
 from neuroon_django.feeds import (
     Invalid,
@@ -17,30 +20,35 @@ from neuroon_django.feeds import (
     ProductSource,
     Rendered,
     Source,
+    Unlisted,
     Waiting,
     payload_context,
     registry,
 )
+from neuroon_django.operations.doubts import doubts
 from neuroon_django.operations.problems import NO_FEED
-from neuroon_django.operations.steps import Step
-from neuroon_django.operations.wording import count, join
+from neuroon_django.operations.rejections import REASONS
+from neuroon_django.operations.repeated_ids import CURE, repeated_ids
+from neuroon_django.operations.steps import Result, Step
+from neuroon_django.operations.wording import count, join, shorten
 
-BATCH = 10  # products built to see whether queries grow with their number
+BATCH = 10  # listed products that are built
+PAGE, MAX_WALKED = 50, 500  # products looked at to find the listed ones: at once, and at most
 GONE = "it does not exist any more"
 UNLISTED = "it is not listed"
 
 S = TypeVar("S", bound=Source[Any])
 
 
-class ClickedEverything(dict[str, str]):
+class ClickedEverything(Clicked):
     """Clicks on every product there is."""
 
-    def __bool__(self) -> bool:
-        return True
+    def find(self, external_id: str, name: Name | None = None) -> tuple[str, str] | None:
+        """Return a search for any product that has an id."""
+        return (external_id, "search") if external_id else None
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a search's id for any product's id."""
-        return "search" if key else default
+
+EVERYTHING = ClickedEverything({"*": "search"})
 
 
 @dataclass
@@ -56,10 +64,18 @@ def try_feeds(shop: ShopConfig) -> Iterator[Step]:
     """Build a product of each feed twice and count the queries; build an order of each order feed."""
     for products in registry.products(shop):
         yield _tried(products, _try_product_feed)
+    yield from _repeated(shop)
     for orders in registry.orders(shop):
         yield _tried(orders, _try_order_feed)
     if not registry.products(shop):
         yield _warning("no product feed is registered", NO_FEED.cure)
+
+
+def _repeated(shop: ShopConfig) -> Iterator[Step]:
+    """Yield a warning for ids that several products have; what fails is told of its feed already."""
+    with suppress(Exception):
+        for text in repeated_ids(shop):
+            yield _warning(text, CURE)
 
 
 def _warning(text: str, cure: str = "", details: dict[str, Any] | None = None) -> Step:
@@ -76,16 +92,42 @@ def _tried(source: S, attempt: Callable[[S], Step]) -> Step:
 
 
 def _try_product_feed(source: ProductSource[Any]) -> Step:
+    """Build ten listed products: it fails where none can be, and warns where some cannot."""
     name = source.name
-    pks = source.keys_after("", BATCH)
+    pks, walked = _listed(source)
     if not pks:
-        return _warning(f"{name}: the shop has no product yet")
-    pk = str(pks[0])
-    one, several = _build(source, pks[:1]), _build(source, pks)
-    if reason := one.reasons.get(pk) or several.reasons.get(pk):
-        text = f"{name}: {source.label} {pk}: {reason}"
-        return _warning(text, _correct(name, "product", "scan"))
-    return _compared(name, one, several, pk)
+        none = f"none of the first {count(walked, 'product')} is listed"
+        return _warning(f"{name}: {none if walked else 'the shop has no product yet'}")
+    several = _build(source, pks)
+    good = [pk for pk in pks if str(pk) in several.payloads]
+    if len(good) < len(pks):
+        return _failing(name, several, len(pks))
+    return _compared(name, _build(source, good[:1]), several, str(good[0]))
+
+
+def _listed(source: ProductSource[Any]) -> tuple[list[Any], int]:
+    """Return the keys of the first listed products, and how many products that took."""
+    found: list[Any] = []
+    walked, after = 0, ""
+    while len(found) < BATCH and walked < MAX_WALKED:
+        pks = source.keys_after(after, PAGE)
+        results = source.render_many(map(str, pks))
+        found += [pk for pk in pks if not isinstance(results.get(str(pk)), Unlisted | None)]
+        walked += len(pks)
+        after = source.encode_cursor(pks[-1]) if len(pks) == PAGE else ""
+        if not after:
+            break
+    return found[:BATCH], walked
+
+
+def _failing(name: str, built: Built, number: int) -> Step:
+    """Return the step where products cannot be sent: how many, and why."""
+    failing = len(built.reasons)
+    reasons = Counter(built.reasons.values()).most_common(REASONS)
+    named = ", ".join(f"{n} × {shorten(reason)}" for reason, n in reasons)
+    result: Result = "warning" if failing < number else "failed"
+    text = f"{name}: {failing} of {count(number, 'listed product')} cannot be sent ({named})"
+    return Step("feeds", result, text, _correct(name, "products", "scan"))
 
 
 def _correct(name: str, noun: str, option: str) -> str:
@@ -122,6 +164,9 @@ def _compared(name: str, one: Built, several: Built, pk: str) -> Step:
         verb = "differs" if len(differing) == 1 else "differ"
         text = f"{name}: {join(differing)} {verb} each time the product is built"
         return _warning(text, "It would be sent again and again: return the same value.", details)
+    for other, built in several.payloads.items():
+        for doubt in doubts(messages.decode(built)):
+            return _warning(f"{name}: product {other}: {doubt.text}", doubt.cure, details)
     if several.queries > one.queries:
         number = len(several.payloads) + len(several.reasons)
         text = f"{name}: {queries} for one product, {several.queries} for {number}"
@@ -143,9 +188,7 @@ def _try_order_feed(source: OrderSource[Any]) -> Step:
         latest = source.live_queryset().order_by("-pk").values_list("pk", flat=True)
         pks = list(latest[:BATCH])
         loaded = source.load(pks)
-        results = {
-            pk: source.report(loaded[str(pk)], ClickedEverything()) for pk in pks if str(pk) in loaded
-        }
+        results = {pk: source.report(loaded[str(pk)], EVERYTHING) for pk in pks if str(pk) in loaded}
     if not results:
         return Step("feeds", "ok", f"{name}: the shop has no order yet")
     paid = (pk for pk, result in results.items() if not isinstance(result, Waiting))

@@ -1,8 +1,7 @@
-"""What is wrong with a shop's status: the problems that need a person, each with its cure."""
+"""The health of a shop: its status, the verdict on it, and what the plan allows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,9 +9,10 @@ from neuroon_django.api import Client
 from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import ShopState
-from neuroon_django.operations.problems import SWITCHED_OFF, Problem, wrong_settings
-from neuroon_django.operations.status import Pause, Status, status_of
-from neuroon_django.operations.wording import duration, join
+from neuroon_django.operations.causes import problems_of
+from neuroon_django.operations.problems import Problem
+from neuroon_django.operations.status import Status, status_of
+from neuroon_django.operations.verdict import Verdict, judge
 
 MAX_AGE = 3600.0  # seconds a change may wait
 QUOTA_TIMEOUT = 5  # seconds
@@ -20,33 +20,39 @@ QUOTA_TIMEOUT = 5  # seconds
 
 @dataclass
 class Health:
-    """The facts, what is wrong with them, and what the plan allows, where Neuroon was asked."""
+    """The facts, the verdict on them, and what the plan allows, where Neuroon was asked."""
 
     status: Status
-    problems: list[Problem]
+    verdict: Verdict
     quota: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong, the worst first."""
+        return self.verdict.problems
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as one document."""
         problems = [asdict(problem) for problem in self.problems]
-        return self.status.as_json() | {"quota": self.quota, "problems": problems}
+        verdict = self.verdict.as_json()
+        facts = self.status.as_json()
+        return {"verdict": verdict, **facts, "quota": self.quota, "problems": problems}
 
 
 def health_of(
-    shop: ShopState,
-    *,
-    max_age: float = MAX_AGE,
-    max_rejected: int = 0,
-    ask_quota: bool = False,
+    shop: ShopState, *, max_age: float = MAX_AGE, max_rejected: int = 0, asks: bool = False
 ) -> Health:
     """Judge a shop: changes may wait `max_age` seconds, `max_rejected` rows may be rejected.
 
-    With `ask_quota` Neuroon is asked once, unless the settings are wrong; without, nobody is.
+    With `asks` Neuroon is asked for the quota, unless the settings are wrong, and the workers whether
+    they are there, where none was seen; without, nobody is.
     """
     status = status_of(shop)
-    wrong = wrong_settings()
-    quota = fetch_quota(shop.config) if ask_quota and not wrong else {}
-    return Health(status, [*wrong, *_problems(status, max_age, max_rejected)], quota)
+    problems = problems_of(status, max_age=max_age, max_rejected=max_rejected, asks=asks)
+    wrong = any(one.id and one.level == "red" for one in problems)
+    return Health(
+        status, judge(status, problems), fetch_quota(shop.config) if asks and not wrong else {}
+    )
 
 
 def fetch_quota(shop: ShopConfig) -> dict[str, Any]:
@@ -58,25 +64,3 @@ def fetch_quota(shop: ShopConfig) -> dict[str, Any]:
             return client.me()
     except ApiError:
         return {}
-
-
-def pause_problems(pauses: list[Pause]) -> Iterator[Problem]:
-    """Yield each reason once, with the groups that it holds up and what ends it."""
-    for reason in dict.fromkeys(pause.reason for pause in pauses):
-        paused = [pause for pause in pauses if pause.reason == reason]
-        groups = join([pause.group for pause in paused])
-        yield Problem(f"Paused for {groups}: {reason}", paused[0].cure)
-
-
-def _problems(status: Status, max_age: float, max_rejected: int) -> Iterator[Problem]:
-    if not status.can_send:
-        yield SWITCHED_OFF
-        return
-    yield from pause_problems(status.pauses)
-    if status.queue_age.total_seconds() > max_age:
-        text = f"The oldest queued change is {duration(status.queue_age)} old"
-        yield Problem(text, "Start a Celery worker with beat, or run: manage.py neuroon_sync")
-    if sum(rejected.total for rejected in status.rejections) > max_rejected:
-        yield from (Problem(r.text, r.cure) for r in status.rejections if r.total)
-    if status.shop.verified_at and not status.has_token:
-        yield Problem("There is no widget token that can be served", "Run: manage.py neuroon_verify")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.wording import count, sentence, shorten
 
 REASONS = 3  # reasons that are named, the most frequent ones
@@ -20,17 +21,19 @@ class Rejections:
     total: int
     reasons: list[tuple[str, int]]
     examples: list[str] = field(default_factory=list)
+    earlier: bool = False  # by another run than the one that tells
 
     @property
     def text(self) -> str:
-        """Return "3 products were rejected (2 × no price, 1 × no name)"."""
-        verb = "was" if self.total == 1 else "were"
-        return f"{count(self.total, self.noun)} {verb} rejected ({self._reasons()})"
+        """Return "3 products were rejected (2 × no price, 1 × no name)", or "rejected earlier: …"."""
+        rejected = f"{count(self.total, self.noun)} {'was' if self.total == 1 else 'were'} rejected"
+        reasons = f"earlier: {self.reason_list}" if self.earlier else f"({self.reason_list})"
+        return f"{rejected} {reasons}"
 
     @property
     def cure(self) -> str:
         """Return what the shop has to do about them."""
-        return f"Fix {'it' if self.total == 1 else 'them'}, then run: manage.py neuroon_sync --retry"
+        return CURES["rejected"].text.format(them="it" if self.total == 1 else "them")
 
     @property
     def lines(self) -> list[str]:
@@ -38,10 +41,12 @@ class Rejections:
         if not self.total:
             return []
         more = self.total - len(self.examples)
-        rest = [f"… and {more:,} more"] if more else []
+        rest = [f"… and {more:,} more"] if more and not self.earlier else []
         return [f"{sentence(self.text)} {self.cure}", *self.examples, *rest]
 
-    def _reasons(self) -> str:
+    @property
+    def reason_list(self) -> str:
+        """Return "2 × no price, 1 × no name", or the reason alone where it is the only one."""
         named = self.reasons[:REASONS]
         others = self.total - sum(n for _, n in named)
         if len(named) == 1 and not others:

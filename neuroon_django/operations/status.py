@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from neuroon_django.delivery.pacing import ASKED_TO_WAIT
+from neuroon_django.feeds import registry
 from neuroon_django.models import (
     Change,
     Conversion,
@@ -19,13 +21,29 @@ from neuroon_django.models import (
     ShopState,
     SyncedProduct,
 )
+from neuroon_django.models.alerts import tell_resumed
 from neuroon_django.models.endpoint import MAX_INLINE_WAIT
+from neuroon_django.models.index_times import quantile
 from neuroon_django.operations.cures import cure_for
 from neuroon_django.operations.rejections import Rejections, rejections_of
-from neuroon_django.operations.wording import clock_time
+from neuroon_django.operations.wording import ago, span
 from neuroon_django.widget.token import SERVE_UNTIL, stored
 
 ERRORS = 10  # errors that are listed, the most frequent ones
+FACTS = (
+    "shop_id",
+    "api_url",
+    "route",
+    "body",
+    "verified_domain",
+    "last_success_at",
+    "run_at",
+    "beat_at",
+    "scanned_at",
+    "scan_warning",
+    "fold_error",
+    "token_method",
+)
 
 
 @dataclass
@@ -42,9 +60,14 @@ class Pause:
         """Return what ends it; "" where it ends by itself."""
         return cure_for(self.status)
 
+    @property
+    def next_try(self) -> str:
+        """Return "next try in 4 min"."""
+        seconds = -ago(self.until) if self.until else 0.0
+        return f"next try in {span(seconds)}" if seconds > 0 else "next try with the next request"
+
     def __str__(self) -> str:
-        until = f" until {clock_time(self.until)}" if self.until else ""
-        return f"{self.group}: {self.reason}{until}"
+        return f"{self.group}: {self.reason}, {self.next_try}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts and the cure."""
@@ -53,20 +76,21 @@ class Pause:
 
 @dataclass
 class Status:
-    """Everything known of one shop; times are aware, or as `USE_TZ` has them."""
+    """What is known of one shop; times are aware, or as `USE_TZ` has them.
+
+    Fields were read together; what only a person asks for is read when it is asked for.
+    """
 
     shop: ShopState
     can_send: bool
     products: dict[str, int]  # by status
     conversions: dict[str, int]
-    changes: int  # recorded, and not folded yet
+    changes: int  # recorded for feeds of this process, and not folded yet
     queued: int  # products and orders
     oldest: datetime | None  # since when the first of all these waits
     token_age: timedelta | None
     pauses: list[Pause]
     waits: list[Pause]
-    errors: list[tuple[str, int]]
-    rejections: list[Rejections]
 
     @property
     def queue_age(self) -> timedelta:
@@ -78,58 +102,77 @@ class Status:
         """Tell whether there is a widget token that pages may be given."""
         return is_servable(self.token_age)
 
+    @property
+    def index_times(self) -> tuple[float | None, float | None]:
+        """Return the seconds within which half of the latest live edits, and 95 %, were at Neuroon."""
+        return quantile(self.shop.index_times, 0.5), quantile(self.shop.index_times, 0.95)
+
+    @cached_property
+    def errors(self) -> list[tuple[str, int]]:
+        """The reasons on rows that did not go, with their numbers, the most frequent first."""
+        return _errors(SyncedProduct.objects.of(self.shop), Conversion.objects.of(self.shop))
+
+    @cached_property
+    def rejections(self) -> list[Rejections]:
+        """The rejected products, and the rejected orders."""
+        products, orders = SyncedProduct.objects.of(self.shop), Conversion.objects.of(self.shop)
+        return [
+            rejections_of(products, "product", self.products["rejected"]),
+            rejections_of(orders, "order", self.conversions["rejected"]),
+        ]
+
+    @cached_property
+    def unknown(self) -> dict[str, int]:
+        """How many rows and changes there are of each model that this process has no feed for."""
+        counts: dict[str, int] = {}
+        for rows, known in _by_feeds(self.shop):
+            unknown = rows.exclude(model__in=known).order_by().values_list("model")
+            for model, n in unknown.annotate(n=Count("pk")):
+                counts[model] = counts.get(model, 0) + n
+        return dict(sorted(counts.items()))
+
     def as_json(self) -> dict[str, Any]:
         """Return all facts, ages in whole seconds."""
-        shop = self.shop
-        names = (
-            "shop_id",
-            "api_url",
-            "route",
-            "body",
-            "verified_domain",
-            "last_success_at",
-            "scanned_at",
-            "scan_warning",
-            "token_method",
-        )
-        facts = {name: getattr(shop, name) for name in names}
-        counts = {
-            name: getattr(self, name) for name in ("products", "conversions", "changes", "queued")
-        }
+        half, most = self.index_times
         return {
-            **facts,
-            **counts,
+            **{name: getattr(self.shop, name) for name in FACTS},
+            "products": self.products,
+            "conversions": self.conversions,
+            "changes": self.changes,
+            "queued": self.queued,
             "queue_age_seconds": _seconds(self.queue_age if self.oldest else None),
             "token_seconds": _seconds(self.token_age),
+            "index_seconds_p50": half,
+            "index_seconds_p95": most,
             "pauses": [pause.as_json() for pause in self.pauses],
             "waits": [wait.as_json() for wait in self.waits],
             "errors": [{"text": text, "count": n} for text, n in self.errors],
+            "unknown_models": self.unknown,
         }
 
 
 def status_of(shop: ShopState) -> Status:
     """Read the facts in a bounded number of queries; the shop's row is taken as it was loaded."""
     products, orders = SyncedProduct.objects.of(shop), Conversion.objects.of(shop)
-    product_counts, order_counts = _by_status(products), _by_status(orders)
-    changes = Change.objects.aggregate(n=Count("pk"), oldest=Min("created_at"))
-    waiting = _waiting(products), _waiting(orders)
+    changes = Change.objects.filter(model__in=_topics(shop)).aggregate(
+        n=Count("pk"), oldest=Min("created_at")
+    )
+    waiting = (
+        _waiting(products.of_labels(registry.product_labels(shop.config))),
+        _waiting(orders.of_labels(registry.order_labels(shop.config))),
+    )
     oldest = [changes["oldest"], *(rows["oldest"] for rows in waiting)]
     return Status(
         shop=shop,
         can_send=shop.config.can_send,
-        products=product_counts,
-        conversions=order_counts,
+        products=_by_status(products),
+        conversions=_by_status(orders),
         changes=changes["n"],
         queued=sum(rows["n"] for rows in waiting),
         oldest=min((moment for moment in oldest if moment), default=None),
         token_age=token_age(shop),
         pauses=pauses_of(shop),
         waits=list(waits_of(shop)),
-        errors=_errors(products, orders),
-        rejections=[
-            rejections_of(products, "product", product_counts["rejected"]),
-            rejections_of(orders, "order", order_counts["rejected"]),
-        ],
     )
 
 
@@ -150,8 +193,7 @@ def waits_of(shop: ShopState) -> Iterator[Pause]:
 
 def resume(shop: ShopState, *groups: str) -> int:
     """End the pauses of these groups, or of all; return how many there were."""
-    rows = Endpoint.objects.filter(shop=shop, group__in=groups or Group.values)
-    return int(rows.resume())
+    return tell_resumed(shop, Endpoint.objects.filter(shop=shop, group__in=groups or Group.values))
 
 
 def token_age(shop: ShopState) -> timedelta | None:
@@ -178,6 +220,18 @@ def _waiting(rows: Any) -> dict[str, Any]:
     """Return how many rows are queued, and since when the first of them is, whatever was tried."""
     facts: dict[str, Any] = rows.waiting().aggregate(n=Count("pk"), oldest=Min("waiting_since"))
     return facts
+
+
+def _topics(shop: ShopState) -> set[str]:
+    return registry.product_topics(shop.config) | registry.order_topics(shop.config)
+
+
+def _by_feeds(shop: ShopState) -> Iterator[tuple[QuerySet[Any], set[str]]]:
+    """Yield the rows of each table with the models that this process knows of them."""
+    products, orders = registry.product_labels(shop.config), registry.order_labels(shop.config)
+    yield SyncedProduct.objects.of(shop), {"", *products}
+    yield Conversion.objects.of(shop), {"", *orders}
+    yield Change.objects.all(), _topics(shop)
 
 
 def _errors(*querysets: QuerySet[Any]) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ class Step:
 
 def check_settings(shop: ShopConfig) -> Step:
     """Run the system checks of this app."""
-    found = check_messages()
+    found = check_messages(shop)
     shown = [message for message in found if message.is_serious()] or found
     if shown or not shop.can_send:
         text = "; ".join(f"{message.msg} ({message.id})" for message in shown)
@@ -50,6 +51,12 @@ def check_settings(shop: ShopConfig) -> Step:
         return Step("settings", result, text or reason, cure)
     text = f"shop {shop.SHOP_ID} at {shop.API_URL} for {shop.STOREFRONT_URL}"
     return Step("settings", "ok", text)
+
+
+def check_deployment(shop: ShopConfig) -> Iterator[Step]:
+    """Yield a warning for each thing that is right on a developer's machine only."""
+    for message in check_messages(shop, deploy=True):
+        yield Step("settings", "warning", f"{message.msg} ({message.id})", message.hint or "")
 
 
 def check_tables() -> Step:

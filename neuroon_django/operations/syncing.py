@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -21,15 +20,16 @@ from neuroon_django.delivery import (
     preview_products,
     product_run,
 )
+from neuroon_django.delivery.fold import fold_orders_for
 from neuroon_django.delivery.preview import Planned
 from neuroon_django.exceptions import NoProductList
 from neuroon_django.feeds import registry
-from neuroon_django.models import Change, Conversion, ProductStatus, ShopState, SyncedProduct
+from neuroon_django.models import Change, Conversion, Group, Lane, ShopState, SyncedProduct
+from neuroon_django.operations.cures import CURES
 from neuroon_django.operations.rejections import Rejections, rejections_of
 from neuroon_django.operations.status import pauses_of
 from neuroon_django.operations.wording import clock_time, count, is_or_are, join
 
-FORCE_SCAN = "If they are gone indeed, run: manage.py neuroon_sync --scan --force"
 SHOWN = 5  # rejected products and orders that are named
 
 
@@ -42,17 +42,19 @@ class Sync:
         self.on_progress: Callable[[int], None] = lambda done: None
         self.on_wait: Callable[[str], None] = lambda text: None
         options: dict[str, Any] = {"foreground": True, "on_wait": self._tell_wait}
-        self.products = product_run(
-            shop, client, scan=scan, on_progress=self._count_products, **options
-        )
-        self.orders = order_run(shop, client, **options)
+        self.products = product_run(shop, client, scan=scan, on_progress=self._count, **options)
+        self.orders = order_run(shop, client, on_progress=self._count, **options)
 
     def expected(self) -> int:
-        """Fold what changed, then return how many products the run has to do."""
+        """Fold what changed, then return how many products, deletes and orders the run has to do."""
         fold_all(self.shop)
-        if self.scan is not None:
-            return sum(s.count() for s in registry.products(self.shop.config))
-        return int(SyncedProduct.objects.of(self.shop).waiting().count())
+        fold_orders_for(self.shop, float("inf"), float("inf"))
+        products = SyncedProduct.objects.of(self.shop).waiting()
+        orders = Conversion.objects.of(self.shop).waiting().count()
+        if self.scan is None:
+            return int(products.count() + orders)
+        listed = sum(source.count() for source in registry.products(self.shop.config))
+        return int(listed + products.filter(lane=Lane.DELETES).count() + orders)
 
     def run(
         self,
@@ -64,6 +66,8 @@ class Sync:
         `on_wait` is told what is waited for, and for how long.
         """
         self.on_progress, self.on_wait = on_progress, on_wait
+        if self.shop.endpoint(Group.PRODUCTS).row.is_run_at_work():
+            on_wait("waiting for another run, which is at work")
         self.products.run()
         if self.scan is not None:
             Conversion.objects.reassess(self.shop)
@@ -75,10 +79,9 @@ class Sync:
         stops = [*products.stops.values(), *orders.stops.values()]
         reasons = [*stops, *products.errors, *orders.errors]
         cures = [pause.cure for pause in pauses_of(self.shop) if pause.reason in reasons]
-        rejections = [*self._rejected_products(), self._rejected_orders()]
-        rejected = [line for kind in rejections for line in kind.lines]
+        rejected = [line for kind in self._rejections() for line in kind.lines]
         if self.shop.scan_warning:
-            reasons += [f"{self.shop.scan_warning}.", FORCE_SCAN]
+            reasons += [f"{self.shop.scan_warning}.", CURES["brake"].text]
         return [*dict.fromkeys(filter(None, [*reasons, *cures])), *self._queued(), *rejected]
 
     def _queued(self) -> Iterator[str]:
@@ -108,28 +111,29 @@ class Sync:
     def _tell_wait(self, seconds: float, reason: str) -> None:
         self.on_wait(f"waiting {seconds:,.0f} s: {reason}")
 
-    def _count_products(self, done: RunStatistics) -> None:
-        settled = done.synced + done.rejected + done.unchanged + done.deleted
-        self.on_progress(max(settled, done.scanned))
+    def _count(self, _: RunStatistics) -> None:
+        done, orders = self.products.statistics, self.orders.statistics
+        settled = max(done.synced + done.rejected + done.unchanged, done.scanned)
+        reported = orders.reported + len(orders.rejected_orders)
+        self.on_progress(settled + done.deleted + reported)
 
-    def _rejected_products(self) -> Iterator[Rejections]:
-        """Yield what is rejected by now, if this run has rejected any; the latest are named."""
-        if not self.products.statistics.rejected:
-            return
-        rows = SyncedProduct.objects.of(self.shop)
-        rejected = rows.filter(status=ProductStatus.REJECTED).order_by("-pk")
-        latest = rejected.values_list("external_id", "object_pk", "last_error")[:SHOWN]
-        kind = rejections_of(rows, "product", rejected.count())
-        kind.examples = [f"{external_id or pk}: {error}" for external_id, pk, error in latest]
-        yield kind
+    def _rejections(self) -> Iterator[Rejections]:
+        """Yield what is rejected by now, whichever run has rejected it; the latest are named."""
+        products, orders = SyncedProduct.objects.of(self.shop), Conversion.objects.of(self.shop)
+        now = self.products.statistics.rejected, len(self.orders.statistics.rejected_orders)
+        yield _rejected(products, "product", "", "external_id", earlier=not now[0])
+        yield _rejected(orders, "order", "Order ", "order_id", earlier=not now[1])
 
-    def _rejected_orders(self) -> Rejections:
-        """Return what this run has rejected; the latest are named."""
-        rejected = self.orders.statistics.rejected_orders
-        reasons = Counter(reason for _, reason in rejected).most_common()
-        latest = rejected[: -SHOWN - 1 : -1]
-        examples = [f"Order {name}: {reason}" for name, reason in latest]
-        return Rejections("order", len(rejected), reasons, examples)
+
+def _rejected(rows: QuerySet[Any], noun: str, prefix: str, name: str, *, earlier: bool) -> Rejections:
+    """Return the rejected ones of these rows, some of them by name unless that was told earlier."""
+    rejected = rows.filter(status="rejected").order_by("-pk")
+    kind = rejections_of(rows, noun, rejected.count())
+    kind.earlier = earlier
+    if not earlier:
+        latest = rejected.values_list(name, "object_pk", "last_error")[:SHOWN]
+        kind.examples = [f"{prefix}{own or pk}: {error}" for own, pk, error in latest]
+    return kind
 
 
 def _lease_ends(

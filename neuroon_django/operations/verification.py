@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from neuroon_django import widget
@@ -20,12 +21,12 @@ from neuroon_django.conf import ShopConfig
 from neuroon_django.exceptions import ApiError
 from neuroon_django.models import Group, ShopState, TokenMethod
 from neuroon_django.operations.cures import advice
+from neuroon_django.operations.domains import domain_of
 from neuroon_django.operations.feed_trials import try_feeds
 from neuroon_django.operations.status import is_servable, resume, token_age, waits_of
-from neuroon_django.operations.steps import Step, check_settings, check_tables
+from neuroon_django.operations.steps import Step, check_deployment, check_settings, check_tables
 from neuroon_django.operations.wording import count
 from neuroon_django.operations.worker_probe import probe_workers
-from neuroon_django.rules import ascii_address
 
 logger = logging.getLogger("neuroon_django")
 
@@ -37,7 +38,8 @@ BEFORE_NEUROON = ("settings", "tables")  # where these fail, nothing was asked
 class Verification:
     """One walk through all steps. With `check` nothing is changed, here or at Neuroon.
 
-    `worker` is the name of the worker that it runs in, "" where a person waits for it.
+    `worker` is the name of the worker that it runs in, "" where a person waits for it. A domain that
+    is none raises ValueError.
     """
 
     client: Client  # made once the settings are known to be right
@@ -52,7 +54,7 @@ class Verification:
         worker: str = "",
     ) -> None:
         self.config = config
-        self.domains = [*map(ascii_address, domains)] or [config.STOREFRONT_URL]
+        self.domains = [*map(domain_of, domains)] or [config.STOREFRONT_URL]
         self.check = check
         self.worker = worker
         self.steps: list[Step] = []  # taken so far
@@ -85,7 +87,17 @@ class Verification:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result and every step that was taken."""
-        return {"passed": self.passed, "steps": [step.as_json() for step in self.steps]}
+        steps = [step.as_json() for step in self.steps]
+        return {"passed": self.passed, "steps": steps, "next": self.next_command}
+
+    @property
+    def next_command(self) -> str:
+        """Return what to do after this."""
+        if not self.passed:
+            return "correct what has failed, then run this again"
+        if self.check and not self.shop.verified_at:
+            return "manage.py neuroon_verify"
+        return "manage.py neuroon_status" if self.shop.scanned_at else "manage.py neuroon_sync"
 
     def _recorded(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Yield step by step, up to the first failure without which the next make no sense."""
@@ -97,10 +109,11 @@ class Verification:
 
     def _steps(self) -> Iterator[Step]:
         yield check_settings(self.config)
+        yield from () if settings.DEBUG else check_deployment(self.config)
         yield from try_feeds(self.config)
         yield check_tables()
         self.shop = ShopState.objects.for_config(self.config)
-        yield probe_workers(self.worker)
+        yield from probe_workers(self.shop, self.worker)
         with self._connected():
             yield self._asked("api", self._ask_api)
             yield self._route()
@@ -173,10 +186,10 @@ class Verification:
         ShopState.objects.set(self.shop.pk, **values)
 
     def _token(self) -> Step:
-        """Return the widget token's age; where all went well so far, it is replaced if it is due."""
-        if not self.check and self.passed:
+        """Return the widget token's age; where Neuroon answered well, it is replaced if it is due."""
+        if not self.check and set(self.failed) <= {"feeds"}:
             resume(self.shop, Group.TOKEN)
-            widget.refresh_token()
+            widget.refresh_token(self.shop)
         self.shop.refresh_from_db()
         age = token_age(self.shop)
         if age is not None and is_servable(age):

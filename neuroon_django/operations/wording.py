@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -37,9 +37,25 @@ def shorten(text: str) -> str:
     return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
 
 
-def duration(span: timedelta) -> str:
-    """Return "2:00:00" for two hours."""
-    return str(timedelta(seconds=round(span.total_seconds())))
+def span(seconds: float) -> str:
+    """Return "40 s", "4 min", "3 h" or "2 days", whatever says it shortest."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600)):
+        if seconds < most:
+            return f"{max(0, round(seconds / size))} {unit}"
+    return count(round(seconds / 86_400), "day")
+
+
+def ago(moment: datetime) -> float:
+    """Return the seconds since a moment; below 0 where it is to come."""
+    return (timezone.now() - moment).total_seconds()
+
+
+def date_and_time(moment: datetime) -> str:
+    """Return "14:05" of today, "2 Jan 14:05" of another day, in the project's time zone."""
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    today = timezone.localdate() if timezone.is_aware(moment) else timezone.now().date()
+    day = "" if local.date() == today else f"{local.day} {local:%b} "
+    return f"{day}{local:%H:%M}"
 
 
 def clock_time(moment: datetime) -> str:

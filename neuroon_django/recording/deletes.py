@@ -83,62 +83,60 @@ def _wrap(original: Callable[[Collector], Any]) -> Callable[[Collector], Any]:
     def delete(self: Collector) -> Any:
         if not deletes.concern(self) or not recording(self.using):
             return original(self)
+        loss = Loss(self)  # read first: SQLite gives no transaction that has read the turn to write
         with write_transaction(self.using):
-            _record(self)
+            loss.record()
             return original(self)
 
     return delete
 
 
-def _record(collector: Collector) -> None:
-    """Record what a delete takes with it, each object once.
+class Loss:
+    """What a delete takes with it: objects that were read, and sets that are recorded unread."""
 
-    What is no product and goes as well needs no record: what it points to has one.
-    """
-    refs: ObjectRefs = {}
-    gone: ObjectRefs = {}
-    for model, instances in collector.data.items():
-        gone |= {(model._meta.label_lower, instance.pk): None for instance in instances}
-        with reporting(model):
-            refs |= _affected_by_instances(model, list(instances), collector)
-    for rows in collector.fast_deletes:
-        with reporting(rows.model):
-            refs |= _record_sets(_affected(rows), collector)
-    record([ref for ref in refs if ref not in gone or ref[0] in registry.feeds])
+    def __init__(self, collector: Collector) -> None:
+        self.refs: ObjectRefs = {}
+        self.sets: list[Affected] = []
+        self._using = collector.using
+        taken = [*collector.data, *(rows.model for rows in collector.fast_deletes)]
+        # The tables whose rows are taken: objects of theirs are read, since some may go as well.
+        self._taken = {model._meta.concrete_model for model in taken} if collector.data else set()
+        gone: ObjectRefs = {}
+        for model, instances in collector.data.items():
+            gone |= {(model._meta.label_lower, instance.pk): None for instance in instances}
+            with reporting(model):
+                self._add_instances(model, list(instances))
+        for rows in collector.fast_deletes:
+            with reporting(rows.model):
+                self._add(_affected(rows))
+        # What is no product and goes as well needs no record: what it points to has one.
+        self.refs = {ref: None for ref in self.refs if ref not in gone or ref[0] in registry.feeds}
 
-
-def _affected_by_instances(
-    model: type[Model], instances: list[Model], collector: Collector
-) -> ObjectRefs:
-    """Return what a delete of rows in memory changes; memory may hold other owners than the table."""
-    refs: ObjectRefs = {}
-    watch = deletes.watches.get(model)
-    if watch is not None:
-        refs |= refs_of(watch.product_labels, instances, collector.using)
-    if watch is None and model not in deletes.by_database:
-        return refs
-    for start in range(0, len(instances), CHUNK):
-        keys = [instance.pk for instance in instances[start : start + CHUNK]]
-        rows: QuerySet[Any] = QuerySet(model, using=collector.using).filter(pk__in=keys)
-        refs |= _record_sets(_affected(rows, products=False), collector)
-    return refs
-
-
-def _record_sets(affected: Iterable[Affected], collector: Collector) -> ObjectRefs:
-    """Record sets of objects unread, but for those of which some may go as well: return these."""
-    taken = {model._meta.concrete_model for model in collector.data}
-    refs: ObjectRefs = {}
-    for objects, label, key in affected:
-        if taken and _concrete(objects) in taken | set(map(_concrete, collector.fast_deletes)):
-            keys = objects.order_by().values_list(key, flat=True).distinct()
-            refs |= {(label, value): None for value in keys}
-        else:
+    def record(self) -> None:
+        """Record all of it, each object that was read once."""
+        for objects, label, key in self.sets:
             record_all(objects, label, key)
-    return refs
+        record(self.refs)
 
+    def _add_instances(self, model: type[Model], instances: list[Model]) -> None:
+        """Add what a delete of rows in memory changes; memory may hold other owners than the table."""
+        watch = deletes.watches.get(model)
+        if watch is not None:
+            self.refs |= refs_of(watch.product_labels, instances, self._using)
+        elif model not in deletes.by_database:
+            return
+        for start in range(0, len(instances), CHUNK):
+            keys = [instance.pk for instance in instances[start : start + CHUNK]]
+            rows: QuerySet[Any] = QuerySet(model, using=self._using).filter(pk__in=keys)
+            self._add(_affected(rows, products=False))
 
-def _concrete(rows: QuerySet[Any]) -> Any:
-    return rows.model._meta.concrete_model
+    def _add(self, affected: Iterable[Affected]) -> None:
+        for objects, label, key in affected:
+            if objects.model._meta.concrete_model in self._taken:
+                keys = objects.order_by().values_list(key, flat=True).distinct()
+                self.refs |= {(label, value): None for value in keys}
+            else:
+                self.sets.append((objects, label, key))
 
 
 def _affected(rows: QuerySet[Any], *, products: bool = True) -> Iterator[Affected]:

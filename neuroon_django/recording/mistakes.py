@@ -32,7 +32,7 @@ MISTAKES = (
     ValidationError,
 )
 
-_reported: set[tuple[str, type[Exception]]] = set()
+_reported: set[tuple[str, str]] = set()
 
 
 @contextmanager
@@ -41,23 +41,17 @@ def reporting(model: type[Model]) -> Iterator[None]:
     try:
         yield
     except MISTAKES as error:
-        report(model, error)
-
-
-def report(model: type[Model], error: Exception) -> None:
-    """Log why a change was not recorded, once per process for each model and kind of error."""
-    # Who sends signals by hand may name anything as their sender.
-    label = model._meta.label_lower if hasattr(model, "_meta") else repr(model)
-    cause = (label, type(error))
-    if cause in _reported:
-        return
-    _reported.add(cause)
-    logger.error(
-        "change_not_recorded model=%s error=%s; the next scan finds it",
-        label,
-        type(error).__name__,
-        exc_info=error,
-    )
+        # Who sends signals by hand may name anything as their sender.
+        label = model._meta.label_lower if hasattr(model, "_meta") else repr(model)
+        name = type(error).__name__
+        if (label, name) not in _reported:
+            _reported.add((label, name))
+            logger.error(
+                "change_not_recorded model=%s error=%s; the next scan finds it",
+                label,
+                name,
+                exc_info=error,
+            )
 
 
 def forget() -> None:

@@ -7,9 +7,10 @@ workers. They expire, since where no worker runs they would pile up.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import django
 from celery import current_app
@@ -24,6 +25,25 @@ EXPIRES = 60.0  # seconds after which beat has sent a message anyway
 # Django's own since 6.0; before, the package `django-tasks`.
 TASKS_FRAMEWORK = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
 FRAMEWORK_TASKS = "neuroon_django.framework_tasks"
+
+
+class TaskBackend(Protocol):
+    """What carries messages to workers.
+
+    `runs_inline` says that tasks run in the thread that publishes them, `has_workers` that messages
+    are kept for workers.
+    """
+
+    @property
+    def runs_inline(self) -> bool: ...
+    @property
+    def has_workers(self) -> bool: ...
+
+    def publish(self, names: Iterable[str]) -> None:
+        """Publish a message for each of these tasks, from a thread of its own."""
+
+    def send(self, name: str, *, countdown: float = 0.0, kwargs: dict[str, Any] | None = None) -> None:
+        """Publish one message, to be heard after so many seconds; raise what the carrier raises."""
 
 
 class CeleryTasks:
@@ -106,22 +126,35 @@ class NoTasks:
     def publish(self, names: Iterable[str]) -> None:
         """Do nothing."""
 
-    def send(self, name: str, **options: Any) -> None:
+    def send(self, name: str, *, countdown: float = 0.0, kwargs: dict[str, Any] | None = None) -> None:
         """Do nothing."""
 
 
-BACKENDS: dict[str | None, CeleryTasks | DjangoTasks | NoTasks] = {
+BACKENDS: dict[str | None, TaskBackend] = {
     "celery": CeleryTasks(),
     "django": DjangoTasks(),
     None: NoTasks(),
 }
 
 
-def task_backend() -> CeleryTasks | DjangoTasks | NoTasks:
-    """Return what `NEUROON_TASKS` names."""
-    return BACKENDS[conf.TASKS]
+_replacements: list[TaskBackend] = []
 
 
-def send_task(name: str, **options: Any) -> None:
-    """Publish a message for one of this app's tasks, after `countdown` seconds, with `kwargs`."""
-    task_backend().send(name, **options)
+def task_backend() -> TaskBackend:
+    """Return what `NEUROON_TASKS` names, or what has taken its place in this process."""
+    return _replacements[-1] if _replacements else BACKENDS[conf.TASKS]
+
+
+@contextmanager
+def replaced_by(backend: TaskBackend) -> Iterator[None]:
+    """Let another backend have every message of this process."""
+    _replacements.append(backend)
+    try:
+        yield
+    finally:
+        _replacements.pop()
+
+
+def send_task(name: str, *, countdown: float = 0.0, kwargs: dict[str, Any] | None = None) -> None:
+    """Publish a message for one of this app's tasks, to be heard after so many seconds."""
+    task_backend().send(name, countdown=countdown, kwargs=kwargs)

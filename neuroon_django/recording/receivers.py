@@ -127,7 +127,7 @@ class Receivers:
             record_all(dependents.of_rows([instance], using), dependents.source.topic)
         if watch.order_labels:
             orders = refs_of(watch.order_labels, [instance], using)
-            record(orders, clicked=clicks.current.get())
+            record(orders, clicked=clicks.to_record(), shop=clicks.current_shop.get())
 
     @receiver
     def relation_changed(

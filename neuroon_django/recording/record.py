@@ -1,14 +1,12 @@
 """Record what changed in the shop: one INSERT in the shop's own transaction, and a wake-up after it.
 
-Here are `mark_changed`, `attribute_order` and `muted`, and the functions by which the receivers
-write change rows.
+Here are `mark_changed` and `muted`, and the functions by which the receivers write change rows.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
@@ -16,16 +14,13 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
-from neuroon_django import clicks
 from neuroon_django.conf import conf
-from neuroon_django.feeds import ORDER, OrderSource, registry
+from neuroon_django.feeds import ORDER, registry
 from neuroon_django.feeds.keys import is_composite, keys_of, rows_of
 from neuroon_django.models import Change, unseen
 from neuroon_django.recording.owners import ObjectRef
 from neuroon_django.recording.wakeup import ORDERS, PRODUCTS, wake_after_commit
 from neuroon_django.recording.watches import Watch
-
-logger = logging.getLogger("neuroon_django")
 
 _muted: ContextVar[bool] = ContextVar("neuroon_muted", default=False)
 
@@ -60,10 +55,13 @@ def write_transaction(using: str) -> AbstractContextManager[Any]:
     return transaction.atomic(using)
 
 
-def record(refs: Collection[ObjectRef], *, clicked: str = "") -> None:
-    """Append change rows to the shop's transaction, and wake a worker once it is committed."""
+def record(refs: Collection[ObjectRef], *, clicked: str = "", shop: str = "") -> None:
+    """Append change rows to the shop's transaction, and wake a worker once it is committed.
+
+    `shop` is the fingerprint of the shop in whose pages an order's products were clicked.
+    """
     if refs:
-        Change.objects.append(refs, clicks=clicked)
+        Change.objects.append(refs, clicks=clicked, shop=shop if clicked else "")
         for task in {_task_for(label) for label, _ in refs}:
             wake_after_commit(task)
 
@@ -130,33 +128,6 @@ def _mark_dependents(rows: QuerySet[Any]) -> None:
     for source, path in registry.dependents(rows.model._meta.label_lower):
         dependents = source.model._base_manager.filter(**{f"{path.query}__in": rows})
         record_all(dependents, source.label)
-
-
-def attribute_order(order: Model, clicked: Any) -> None:
-    """Tie a shopper's clicks to an order that was saved: a request, the cookie's text, or a mapping.
-
-    For checkouts whose requests the middleware does not see, such as a browser-rendered shop that
-    posts the cookie's text (`API.md`, "Conversions").
-    """
-    if not recording():
-        return
-    if order.pk is None:
-        logger.warning("clicks_without_order: attribute_order() was given an order that is not saved")
-        return
-    sources = [
-        source for source in registry.sources_of(order._meta.model) if isinstance(source, OrderSource)
-    ]
-    using = Change.objects.db
-    refs = [(source.topic, key) for source in sources for key in keys_of(source.model, order, using)]
-    record(refs, clicked=clicks.storable(_cookie_text(clicked)))
-
-
-def _cookie_text(clicked: Any) -> str:
-    """Return the cookie's text, whichever way the clicks were handed over."""
-    cookies = getattr(clicked, "COOKIES", None)
-    if cookies is not None:
-        clicked = cookies.get(clicks.COOKIE_NAME, "")
-    return clicks.dump(clicked) if isinstance(clicked, Mapping) else str(clicked or "")
 
 
 def _task_for(label: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django import template
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.template.context import Context
 from django.template.loader import get_template
 from django.templatetags.static import static
@@ -22,6 +23,7 @@ from django.utils.safestring import SafeString, mark_safe
 from neuroon_django import widget
 from neuroon_django.api.messages import text_of
 from neuroon_django.conf import DEFAULT_API_URL, ShopConfig, conf
+from neuroon_django.request_shop import shop_for_request
 from neuroon_django.rules import Setting
 
 logger = logging.getLogger("neuroon_django")
@@ -35,16 +37,21 @@ ELEMENTS = frozenset({"aside", "body", "footer", "form", "header", "main", "nav"
 _reported: set[str] = set()  # arguments whose wrong value was logged by this process
 
 
-@register.simple_tag
-def neuroon_widget_token() -> str:
-    """Return the token alone, for a script of the shop's own; "" where there is none."""
-    return widget.get_token()
+@register.simple_tag(takes_context=True)
+def neuroon_widget_token(context: Context, *, shop: str = "") -> str:
+    """Return the token alone, for a script of the shop's own; "" where there is none.
+
+    `shop` is the alias of another shop than the request's.
+    """
+    config = _shop(context, shop)
+    return widget.token_for(config) if config else ""
 
 
 @register.simple_tag(takes_context=True)
 def neuroon_widget(
     context: Context,
     *,
+    shop: str = "",
     container: str = "",
     theme: str = "",
     locale: str = "",
@@ -56,20 +63,22 @@ def neuroon_widget(
 
     Without `container` (a CSS selector) it brings its own `<div>`. A `theme` or `position` that there
     is not is left out, and logged once. With `cached`, for pages that are cached whole, it is a loader
-    that fetches the token.
+    that fetches the token. `shop` is the alias of another shop than the request's.
     """
-    source = _loader() if cached else _script(widget.get_token())
+    config = _shop(context, shop)
+    if config is None:
+        return ""
+    source = _loader(config) if cached else _script(config)
     if not source:
         return ""
-    shop = conf.shop()
-    api_url = shop.API_URL
+    api_url = config.API_URL
     language = str(locale or "").replace("_", "-").partition("-")[0].lower()
     own = {
         **source,
         "data-container": _selector(str(container)) if container else f"#{CONTAINER}",
-        "data-theme": _known(theme, ShopConfig.WIDGET_THEME) or shop.WIDGET_THEME,
+        "data-theme": _known(theme, ShopConfig.WIDGET_THEME) or config.WIDGET_THEME,
         "data-locale": language if language in LOCALES else None,
-        "data-position": _known(position, ShopConfig.WIDGET_POSITION) or shop.WIDGET_POSITION,
+        "data-position": _known(position, ShopConfig.WIDGET_POSITION) or config.WIDGET_POSITION,
         "data-api-url": api_url if api_url != DEFAULT_API_URL else None,
         "nonce": _nonce(context),
     }
@@ -77,6 +86,25 @@ def neuroon_widget(
     attributes = own | {name: value for name, value in further.items() if not own.get(name)}
     page = {"container_id": "" if container else CONTAINER, "attributes": _written(attributes)}
     return get_template("neuroon_django/widget.html").render(page)
+
+
+def _shop(context: Context, alias: str) -> ShopConfig | None:
+    """Return the shop of that alias, or the one that the page's request is for."""
+    if alias:
+        shop = conf.shops().get(alias)
+        if shop is None:
+            _report("shop", alias, f"one of {', '.join(conf.shops())}")
+        return shop
+    shop = shop_for_request(_request(context))
+    if shop is None:
+        _report("shop", "", "shop=…, or set NEUROON_SHOP_FOR_REQUEST")
+    return shop
+
+
+def _request(context: Context) -> HttpRequest | None:
+    """Return the page's request, None where the template has none."""
+    request: HttpRequest | None = getattr(context, "request", None) or context.get("request")
+    return request
 
 
 def _known(value: str, setting: Setting[str]) -> str:
@@ -115,27 +143,30 @@ def _written(attributes: Mapping[str, Any]) -> SafeString:
     return mark_safe("".join(pairs))  # noqa: S308  (values are escaped, names come from templates)
 
 
-def _script(token: str) -> dict[str, Any]:
+def _script(shop: ShopConfig) -> dict[str, Any]:
     """Return the attributes of the widget's own script; {} where there is no token for it."""
+    token = widget.token_for(shop)
     if not token:
         return {}
     return {
-        "src": conf.shop().WIDGET_URL,
-        "integrity": conf.shop().integrity,
+        "src": shop.WIDGET_URL,
+        "integrity": shop.integrity,
         "crossorigin": "anonymous",
         "data-token": token,
     }
 
 
-def _loader() -> dict[str, Any]:
+def _loader(shop: ShopConfig) -> dict[str, Any]:
     """Return the attributes of the loader, with what it needs to add the widget's script behind it.
 
-    Return {} where nothing can be sent, or the loader cannot be served.
+    Of several shops the endpoint is told which one, since its own request may be in another
+    language. Return {} where nothing can be sent, or the loader cannot be served.
     """
-    if not conf.shop().can_send:
+    if not shop.can_send:
         return {}
     try:
         endpoint = reverse("neuroon:widget-token")
+        endpoint += f"?shop={shop.alias}" if len(conf.shops()) > 1 else ""
         loader = static("neuroon_django/loader.js")
     except NoReverseMatch:
         logger.error('no_widget_endpoint: add path("neuroon/", include("neuroon_django.urls"))')
@@ -145,8 +176,8 @@ def _loader() -> dict[str, Any]:
         return {}
     return {
         "src": loader,
-        "data-neuroon-src": conf.shop().WIDGET_URL,
-        "data-neuroon-integrity": conf.shop().integrity,
+        "data-neuroon-src": shop.WIDGET_URL,
+        "data-neuroon-integrity": shop.integrity,
         "data-neuroon-endpoint": endpoint,
     }
 
@@ -156,7 +187,7 @@ def _nonce(context: Context) -> str:
 
     Reading it puts it to use, so this is called only where a script is printed.
     """
-    request = getattr(context, "request", None) or context.get("request")
+    request = _request(context)
     places = (
         context.get("csp_nonce"),
         getattr(request, "csp_nonce", None),

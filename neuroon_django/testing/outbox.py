@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from neuroon_django import clicks
 from neuroon_django.api import messages
+from neuroon_django.clicks import Clicked
 from neuroon_django.feeds import ORDER, Invalid, OrderSource, ProductSource, Rendered, Report, registry
 from neuroon_django.models import Change
 
@@ -85,7 +86,9 @@ class Outbox:
         clicked: defaultdict[str, list[str]] = defaultdict(list)
         for row in self._rows.filter(model=source.topic):
             clicked[row.object_pk].append(row.clicks)
-        results = source.report_many({pk: clicks.merge(texts) for pk, texts in clicked.items()})
+        results = source.report_many(
+            {pk: Clicked.read(clicks.merge(texts)) for pk, texts in clicked.items()}
+        )
         for pk, result in results.items():
             contents.add_order(result.order_id or f"{source.label} {pk}", result)
 

@@ -53,9 +53,8 @@ class CachedToken:
 memory: dict[TokenKey, CachedToken] = {}
 
 
-def get_token(config: ShopConfig | None = None) -> str:
-    """Return the token to put into a page now, "" where there is none; it never raises."""
-    config = config or conf.shop()
+def token_for(config: ShopConfig) -> str:
+    """Return the token to put into a page of a shop now, "" where there is none; it never raises."""
     if not config.can_send:
         return ""
     key = tokens.token_key(config)

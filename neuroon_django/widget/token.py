@@ -51,16 +51,9 @@ class Token:
         return self.servable and self.age < REPLACE_AFTER - _jitter(config)
 
 
-def refresh_token() -> bool:
-    """Replace the tokens that are due, as beat asks, so that no page waits; return whether any was."""
-    replaced = [_refresh(config) for config in conf.shops().values() if config.can_send]
-    return any(replaced)
-
-
-def _refresh(config: ShopConfig) -> bool:
-    """Replace one shop's token if it is due; return whether it was."""
-    shop = ShopState.objects.for_config(config)
-    kept = stored(shop)
+def refresh_token(shop: ShopState) -> bool:
+    """Replace a shop's token if it is due, so that no page waits; return whether it was."""
+    config, kept = shop.config, stored(shop)
     if kept and kept.is_fresh(config):
         return False
     token = issue(shop, config.TIMEOUT)
@@ -146,7 +139,7 @@ def _replace(shop: ShopState, deadline: float) -> Token | None:
     if method == TokenMethod.ISSUE:
         endpoint.succeeded()
     elif endpoint.failures:
-        endpoint.row.resume()
+        endpoint.resume()
     shop.token_replaced(text, now, method)
     logger.info("token_issued shop_id=%s method=%s", shop.config.SHOP_ID, method)
     return Token(text, now)

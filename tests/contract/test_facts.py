@@ -300,9 +300,9 @@ def test_a_token_needs_a_domain_that_was_verified_once(s2s):
 
 def test_a_new_token_leaves_the_former_one_valid(connect):
     neuroon = connect(Sandbox(generation="s2s", shop_url=SHOP_URL, verified=True))
-    assert refresh_token()
+    assert refresh_token(current_shop())
     ShopState.objects.update(token="", token_issued_at=None)
-    assert refresh_token()
+    assert refresh_token(current_shop())
     assert len({*neuroon.tokens}) == 2
     assert [search(Shop(neuroon), token, "x").status_code for token in neuroon.tokens] == [200, 200]
 

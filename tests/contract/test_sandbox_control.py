@@ -145,7 +145,7 @@ def test_as_a_process(number: signal.Signals) -> None:
         try:
             assert process.stdout
             line = process.stdout.readline()
-            pasted = [process.stdout.readline() for _ in range(4)]
+            pasted = [process.stdout.readline() for _ in range(7)]
             url = line.removeprefix("Sandbox Neuroon at ").strip()
             state = requests.get(f"{url}/_sandbox/state", timeout=10).json()["settings"]
             process.send_signal(number)
@@ -155,10 +155,14 @@ def test_as_a_process(number: signal.Signals) -> None:
     assert line == f"Sandbox Neuroon at {url}\n"
     assert url.startswith("http://127.0.0.1:")
     assert pasted == [
+        "It is a stand-in on this machine, not the service. "
+        "Open that address to see what it receives.\n",
+        "The settings of the shop:\n",
         f'NEUROON_API_URL = "{url}"\n',
         'NEUROON_SHOP_ID = "s1"\n',
         'NEUROON_API_KEY = "sk_1"\n',
         'NEUROON_STOREFRONT_URL = "https://mystore.com"\n',
+        f'NEUROON_WIDGET_URL = "{url}/widget.js"\n',
     ]
     shown = [state[name] for name in ("shop_id", "shop_url", "verified", "rate_limit", "routes")]
     assert shown == ["s1", "https://mystore.com", True, 9, ["shops"]]
@@ -178,7 +182,12 @@ def test_the_help_shows_each_option_and_its_default(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--port", "{port}"], "cannot start: "), (["--routes", "plugin,other"], "no routes 'other'")],
+    [
+        (["--port", "{port}"], "cannot start: "),
+        (["--routes", "plugin,other"], "no routes 'other'"),
+        (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines: write 127.0.0.1"),
+        (["--host", "mystore.com"], "argument --host: invalid"),
+    ],
 )
 def test_a_process_that_cannot_start(
     neuroon: Sandbox, capsys: pytest.CaptureFixture[str], options: list[str], message: str

@@ -90,7 +90,7 @@ def test_law_02_a_worker_killed_between_pages_leaves_the_rest_to_the_next(use_it
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(folding, "make_due", die)
+        patch.setattr(folding, "_assign", die)
         fold(shop)
     assert len(due()) == 10
     row = Change.objects.get()
@@ -347,6 +347,6 @@ def test_the_outbox_is_folded_in_a_constant_number_of_statements(
     items(50)
     mark_changed(Item.objects.all())
     shop = current_shop()
-    with django_assert_max_num_queries(10, connection=connection):
+    with django_assert_max_num_queries(14, connection=connection):
         fold_all(shop)
     assert len(due()) == 50

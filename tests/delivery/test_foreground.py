@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any
 
 import pytest
+from django.core.management.base import OutputWrapper
 from django.db.models import F
 
 from neuroon_django.delivery import pacing
@@ -178,16 +180,14 @@ def test_law_09_a_run_that_lost_its_lease_while_it_waited_says_so(
     assert set(SyncedProduct.objects.values_list("status", "lease")) == {("pending", "")}
 
 
-def test_a_bar_says_what_it_waits_for(capsys):
-    class Terminal:
-        _out = __import__("io").StringIO()
-
+def test_a_bar_says_what_it_waits_for():
+    class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    terminal: Any = Terminal()
-    terminal.__dict__["_out"] = Terminal._out
+    screen = Terminal()
+    terminal = OutputWrapper(screen)
     with Progress(3, terminal, terminal) as progress:
         progress.wait("waiting 30 s: Neuroon asked to wait")
-        assert "waiting 30 s" in Terminal._out.getvalue()
+        assert "waiting 30 s" in screen.getvalue()
         progress.show(1)

@@ -88,7 +88,7 @@ def test_law_09_a_pause_stops_all_workers_within_one_request_each(neuroon, flush
     tally = flush()  # `neuroon_sync` tries now
     assert tally.stopped == ""
     assert list(neuroon.products) == ["B"]
-    assert pauses().keys() == paused - {"products", "deletes"}
+    assert pauses() == {}  # a key that is accepted once is right for all groups
 
 
 def test_law_09_a_paused_token_leaves_the_catalogue_alone(neuroon, flush):
@@ -327,7 +327,8 @@ def test_law_17_switched_off_or_without_a_key_nothing_is_sent(
     value = getattr(settings, name, True)
     setattr(settings, name, False if value is True else "")
     make_product("A")
-    with django_assert_num_queries(0 if value is True else 1):  # clicks grow old all the same
+    # Clicks grow old all the same, and two tasks look whether the changes are too many.
+    with django_assert_num_queries(0 if value is True else 3):
         tasks.flush_products()
         tasks.flush_conversions()
         tasks.scan_catalogue()

@@ -182,15 +182,18 @@ def test_law_05_a_fold_at_one_address_makes_the_other_scan(neuroon, use_items):
     use_items()
     fill(30)
     other = another_shop("other", "https://other")
-    done, under_way = Scan.due(other), Scan.due(current_shop())
+    second, configured = another_shop("second", "https://other"), Scan.due(current_shop())
+    done, under_way = Scan.due(other), Scan.due(second)
     while done.step():
         pass
     under_way.step()
+    configured.step()
     third = another_shop("third", "https://third")
     mark_changed(Item.objects.all()[:1])
     fold_all(third)
     assert Scan.due(another_shop("other", "https://other")).position.walk == "shop"
-    assert current_shop().scan_cursor == ""
+    assert another_shop("second", "https://other").scan_cursor == ""
+    assert current_shop().scan_cursor != ""  # law 20: it was folded for as well
     assert current_shop().scanned_at is None
 
 

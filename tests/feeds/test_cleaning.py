@@ -395,6 +395,56 @@ def test_the_default_currency_is_the_settings(settings):
     assert reason() == "currency: 'FRANCS' is not an ISO 4217 code"
 
 
+@dataclass
+class Code:
+    """A currency as py-moneyed has it."""
+
+    code: str
+
+
+EUR, USD = Money(Decimal("9.999")), Money(Decimal(1), "usd")
+IN = {
+    "its own": ({"price": EUR}, "EUR"),
+    "its own, as an object": ({"price": Money(Decimal(1), Code("GBP"))}, "GBP"),
+    "the feed's, which is the same": ({"price": EUR, "currency": Value("eur")}, "EUR"),
+    "of both prices": ({"price": EUR, "sale_price": Money(Decimal(1))}, "EUR"),
+    "of the sale price alone": ({"price": Value(1), "sale_price": USD}, "USD"),
+    "none of its own": ({"price": Money(Decimal(1), "")}, "CHF"),
+    "a plain number's": ({"price": Value(1)}, "CHF"),
+}
+
+
+@pytest.mark.parametrize("name", IN)
+def test_money_keeps_its_currency(settings, name):
+    settings.NEUROON_CURRENCY = "CHF"
+    entries, expected = IN[name]
+    sent = payload(**entries)
+    assert sent["currency"] == expected
+    assert all(type(sent[field]) is Decimal for field in ("price", "salePrice") if field in sent)
+
+
+DIFFERS = {
+    "from the feed's": (
+        {"price": EUR, "currency": Value("USD")},
+        "price is in EUR, and the currency is USD",
+    ),
+    "from the other price's": (
+        {"price": EUR, "sale_price": USD},
+        "sale price is in USD, and the currency is EUR",
+    ),
+    "no currency at all": (
+        {"price": Money(Decimal(1), "euros")},
+        "price: 'EUROS' is not an ISO 4217 code",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERS)
+def test_money_in_another_currency_says_so(name):
+    entries, expected = DIFFERS[name]
+    assert reason(**entries) == expected
+
+
 def test_typed_entries_are_fields_of_the_plugin_route():
     sent = payload(
         sku=Value(" SKU\n1 "),

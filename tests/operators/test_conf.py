@@ -66,7 +66,7 @@ def test_an_address_is_what_travels(settings, written, meant):
     settings.NEUROON_STOREFRONT_URL = settings.NEUROON_API_URL = written
     assert (meant, meant) == (SHOP.STOREFRONT_URL, SHOP.API_URL)
     assert SHOP.USER_AGENT.isascii()
-    assert check_settings() == []
+    assert {message.id for message in check_settings()} <= {"neuroon.W018"}  # it has a path
 
 
 def test_an_address_that_cannot_travel_is_told(settings):

@@ -39,10 +39,11 @@ def test_events_without_payloads_and_law_15_without_the_key(neuroon, caplog, cap
     assert [line for line in lines if not EVENT.fullmatch(line)] == []
     assert {line.partition(" ")[0] for line in lines} == {
         "paused",
+        "resumed",
         "domain_verified",
         "token_issued",
         "route_found",
-        "product_rejected",
+        "rejected",
         "run_ended",
         "conversion_sent",
     }

@@ -30,7 +30,8 @@ def test_law_09_flushes_expire_a_little_before_the_next_and_a_scan_within_the_ho
 
 def test_every_task_is_in_the_schedule():
     ours = {name for name in current_app.tasks if name.startswith(tasks.__name__)}
-    assert {entry["task"] for entry in ENTRIES.values()} == ours
+    asked_for = {f"{tasks.__name__}.verify_shop"}  # by a person, in the admin
+    assert {entry["task"] for entry in ENTRIES.values()} == ours - asked_for
 
 
 def test_a_queue_is_that_of_every_entry():

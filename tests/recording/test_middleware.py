@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 
 from neuroon_django import attribute_order, clicks
@@ -72,6 +73,7 @@ urlpatterns = [
     path("save/", save),
     path("save/<str:number>/", save),
     path("asave/", asave),
+    path("page/", lambda request: HttpResponse()),
     path("checkout/", checkout),
     path("fail/", fail),
     path("headless/", headless),
@@ -189,6 +191,97 @@ def test_law_13_the_admin_under_asgi():
     url = f"/staff/office/shop/order/{order.pk}/change/"
     assert served(client.post(url, values)).status_code == 302
     assert texts() == ["", ""]
+
+
+def order_queries(client, url: str) -> tuple[list[str], list[str]]:
+    """What a request kept of clicks, and the queries for its session and user."""
+    with CaptureQueriesContext(connection) as captured:
+        client.get(url)
+    asked = [q["sql"] for q in captured if "auth_user" in q["sql"] or "django_session" in q["sql"]]
+    return texts(), asked
+
+
+def test_law_13_staff_leaves_no_clicks_in_any_back_office(staff):
+    """A dashboard of the shop's own, which is no Django admin."""
+    kept, asked = order_queries(staff, "/save/")
+    assert kept == ["", ""]
+    assert len(asked) == 2  # session and user, once for both saves
+
+
+def test_law_01_a_page_that_saves_no_order_asks_for_no_user(staff):
+    assert order_queries(staff, "/page/") == ([], [])
+    del staff.cookies[clicks.COOKIE_NAME]
+    assert order_queries(staff, "/save/") == (["", ""], [])  # nor where there are no clicks
+
+
+@pytest.mark.parametrize("url", ["/asave/", "/save/3/"])
+@pytest.mark.parametrize("is_staff", [True, False])
+def test_law_13_staff_under_asgi(url, is_staff):
+    user = get_user_model().objects.create_user("jo", is_staff=is_staff)
+    client = AsyncClient()
+    client.force_login(user)
+    client.cookies[clicks.COOKIE_NAME] = COOKIE
+    assert served(client.get(url)).status_code == 200
+    assert set(texts()) == ({""} if is_staff else {COOKIE})
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["in front of all", "behind all"])
+def test_law_13_staff_is_known_wherever_the_middleware_stands(staff, settings, place):
+    others = [name for name in settings.MIDDLEWARE if name != ours]
+    settings.MIDDLEWARE = [ours, *others] if place == 0 else [*others, ours]
+    staff.get("/save/")
+    assert texts() == ["", ""]
+
+
+class Unknown:
+    @property
+    def is_staff(self) -> bool:
+        raise ConnectionError("the session's cache is down")
+
+
+class NoStaff:
+    """A user model of the shop's own, without back office."""
+
+
+USERS = {
+    "none": (None, COOKIE),
+    "without the field": (NoStaff(), COOKIE),
+    "cannot be found out": (Unknown(), ""),
+}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_law_01_a_user_of_any_kind_breaks_no_checkout(rf, name):
+    user, kept = USERS[name]
+    request = rf.get("/")
+    request.COOKIES[clicks.COOKIE_NAME] = COOKIE
+    if user is not None:
+        request.user = user
+    ClickAttributionMiddleware(save)(request)
+    assert set(texts()) == {kept}
+
+
+def test_law_13_staff_that_hands_its_own_request_over_leaves_none(rf):
+    request = rf.get("/")
+    request.COOKIES[clicks.COOKIE_NAME] = COOKIE
+    request.user = get_user_model()(is_staff=True)
+    attribute_order(Order.objects.create(number="1"), request)
+    attribute_order(Order.objects.get(), COOKIE)  # a telephone order, with the shopper's text
+    assert texts() == ["", "", COOKIE]
+
+
+@pytest.mark.parametrize("consent", ["yes", "no"])
+@pytest.mark.parametrize("url", ["/save/", "/asave/"])
+@pytest.mark.parametrize("order", [1, -1], ids=["plain around strict", "strict around plain"])
+def test_law_13_of_two_middlewares_the_stricter_wins(settings, order, url, consent):
+    others = [name for name in settings.MIDDLEWARE if name != ours]
+    settings.MIDDLEWARE = [*others, *[ours, f"{__name__}.WithConsent"][::order]]
+    client = AsyncClient()
+    client.cookies[clicks.COOKIE_NAME] = COOKIE
+    client.cookies["consent"] = consent
+    assert served(client.get(url)).status_code == 200
+    assert set(texts()) == ({COOKIE} if consent == "yes" else {""})
+    assert clicks.current.get() == ""
 
 
 def test_a_logged_in_shopper_is_a_shopper(client):

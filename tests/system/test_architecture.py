@@ -25,6 +25,7 @@ RUNGS = [
     {"rules", "shops"},
     {"project_settings"},
     {"conf", "clicks"},
+    {"request_shop"},
     {"api", "models/sql"},
     {"models"},
     {"feeds"},
@@ -33,7 +34,7 @@ RUNGS = [
     {"operations"},
     {"tasks", "framework_tasks"},
     {"middleware", "checks", "views", "testing"},
-    {"urls", "admin", "management", "templatetags"},
+    {"urls", "admin", "management", "templatetags", "contrib"},
     {"apps"},
 ]
 RUNG = {room: number for number, rooms in enumerate(RUNGS) for room in rooms}
@@ -200,7 +201,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 10_999  # of code in the whole package
+MOST_LINES = 13_499  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):
@@ -285,7 +286,6 @@ OLD_WORDS = {
     "trouble",
     "troubles",
     "trust",
-    "verdict",
     "verdicts",
     "waiting_key",
 }
@@ -335,6 +335,8 @@ def test_public_names_can_be_imported_before_the_apps_are_ready():
             "ProductFeed",
             "aget_widget_token",
             "attribute_order",
+            "clicks_of",
+            "forget_order",
             "get_widget_token",
             "mark_changed",
             "muted",

@@ -176,7 +176,7 @@ def step(request, neuroon: Sandbox, flush, flush_orders, settings, monkeypatch) 
         orders = Conversion.objects.all()
         return Step(lambda: flush_orders(foreground=False), orders.first, sent, "conversions")
     issued = lambda: bool(current_shop().token)  # noqa: E731
-    return Step(refresh_token, lambda: None, issued, "token")
+    return Step(lambda: refresh_token(current_shop()), lambda: None, issued, "token")
 
 
 @pytest.mark.parametrize(("fault", "step"), CELLS, indirect=["step"], ids=lambda x: str(x))

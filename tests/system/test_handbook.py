@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.dispatch import Signal
 from django.test import override_settings
@@ -25,9 +26,13 @@ from tests.shop.models import Order
 from tests.system.handbook import PAGES, ROOT, Block, blocks, first_block, names, rows, section
 
 PACKAGE = ROOT / "neuroon_django"
+REPOSITORY = "https://github.com/neuroon/neuroon-django"
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "neuroon_django")
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 ENTRIES = {*PRODUCT_ENTRIES, *ORDER_ENTRIES, *Feed.__annotations__}
+
+# Of the example project, and of django-tasks-db.
+OTHER_COMMANDS = ("demo", "load_catalogue", "db_worker", "prune_db_task_results")
 
 
 def options_of(command: str) -> set[str]:
@@ -162,14 +167,20 @@ def test_every_task_is_documented():
     assert sorted(names(section("names.md", "## Celery tasks"))) == sorted(tasks)
 
 
+def names_in(module: str) -> set[str]:
+    """Return what can be imported from a module; those of `contrib` import a host that is not here."""
+    if not module.startswith("neuroon_django.contrib."):
+        return {*dir(__import__(module, fromlist=["_"]))}
+    source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+    return {getattr(node, "name", "") for node in ast.parse(source).body}
+
+
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_a_block_of_python_compiles_and_imports_what_there_is(block: Block):
     tree = compile(block.code, str(block), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neuroon_django"):
-            module = __import__(str(node.module), fromlist=["_"])
-            for alias in node.names:
-                assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
+            assert {alias.name for alias in node.names} <= names_in(str(node.module))
         if isinstance(node, ast.ClassDef) and any("Feed[" in ast.unparse(base) for base in node.bases):
             written = [ast.unparse(n.targets[0]) for n in node.body if isinstance(n, ast.Assign)]
             assert {*written} <= ENTRIES
@@ -191,7 +202,13 @@ def test_a_page_names_only_commands_and_options_that_exist(page):
             options = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest))
             assert options <= options_of(command) | {"--settings"}, code
         for command in re.findall(r"manage\.py (\w+)", code):
-            assert command in {*get_commands(), "demo", "load_catalogue"}, code
+            assert command in {
+                *get_commands(),
+                "demo",
+                "load_catalogue",
+                "db_worker",
+                "prune_db_task_results",
+            }, code
         for module in re.findall(r"python3? -m ([\w.]+)", code):
             assert find_spec(module), code
 
@@ -250,3 +267,33 @@ def test_a_block_that_is_marked_runs(block: Block):
     for name, value in defined.items():
         if name.startswith("test_") and callable(value):
             value(**{name: given[name] for name in signature(value).parameters})
+
+
+def test_the_front_page_is_short_and_its_links_work_on_the_packages_page():
+    text = PAGES["README.md"]
+    assert text.count("\n") <= 150
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert all(target.startswith("https://") for target in targets)
+    for path, anchor in re.findall(rf"{REPOSITORY}/blob/main/([^)#]+)#?([^)]*)", text):
+        headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.M)
+        assert not anchor or anchor in {re.sub(r"\W+", "-", h.lower()) for h in headings}, anchor
+    for path in re.findall(r"raw\.githubusercontent\.com/neuroon/neuroon-django/main/([^)]+)", text):
+        assert (ROOT / path).is_file()
+
+
+def test_every_page_is_in_the_sites_navigation():
+    navigation = re.findall(r"^ +- (?:\w+: )?(\S+\.md)$", (ROOT / ".mkdocs.yml").read_text(), re.M)
+    assert sorted([*navigation, "README.md"]) == sorted(PAGES)
+
+
+def test_every_table_is_told_with_what_it_holds():
+    documented = re.findall(r"`(neuroon_django_\w+)`", section("data.md", "## In the shop's database"))
+    tables = [model._meta.db_table for model in apps.get_app_config("neuroon_django").get_models()]
+    assert sorted(documented) == sorted(tables)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_files_that_exist(page):
+    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", PAGES[page]):
+        roots = (ROOT, PACKAGE, ROOT / "example_project")
+        assert path.startswith(("shop/", "mysite/")) or any((r / path).is_file() for r in roots), path

@@ -10,19 +10,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F, Model, Prefetch, QuerySet, Value
 from django.utils import timezone
 
-from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted
+from neuroon_django import ConversionLine, OrderFeed, clicks, mark_changed, muted, tasks
 from neuroon_django.conf import conf
 from neuroon_django.delivery import fold_all
 from neuroon_django.delivery.fold import _path_mark
+from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.external_ids import MAX_FAILED_QUERIES
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.operations.feed_trials import try_feeds
-from tests.factories import current_shop, recorded
+from tests.factories import current_shop, make_product, place, recorded
 from tests.feeds_in_use import item_feed
 from tests.shop.models import (
     Batch,
@@ -143,6 +145,19 @@ def test_law_01_a_shop_may_commit_by_hand(use_items):
         transaction.rollback()
         transaction.set_autocommit(True)
     assert Change.objects.count() == 1
+
+
+def test_law_06_no_run_begins_where_nothing_would_be_committed(neuroon, settings, monkeypatch):
+    settings.NEUROON_AUTO_SYNC = False
+    make_product("A")
+    place(status="paid")
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+    for task in (tasks.flush_products, tasks.flush_conversions, tasks.scan_catalogue):
+        with pytest.raises(ConfigurationError, match="AUTOCOMMIT = False"):
+            task()
+    with pytest.raises(CommandError, match=r"AUTOCOMMIT = False.*\(neuroon.E018\)") as refused:
+        call_command("neuroon_sync")
+    assert (refused.value.returncode, neuroon.requests) == (2, [])
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
@@ -319,9 +334,7 @@ def test_law_08_a_feed_whose_queryset_raises_holds_no_other_up(neuroon, flush, u
     ShopState.objects.request_scan(current_shop().pk)
     flush()
     assert set(neuroon.products) == {"A", "m"}
-    assert SyncedProduct.objects.get(external_id="m").last_error.startswith(
-        "cannot be read: RuntimeError: no"
-    )
+    assert current_shop().fold_error == "RuntimeError: no site"
 
 
 def test_law_02_a_scan_that_left_a_feed_out_is_not_over(neuroon, flush, use_feeds):

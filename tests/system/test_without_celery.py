@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60
+PATIENCE = 150
 
 SAVE = """
 import django; django.setup()
@@ -35,13 +35,21 @@ class Shop:
 
     def __init__(self, database: Path, settings: dict[str, Any]) -> None:
         self.database = database
-        self.env = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "tests.framework_settings",
-            "DATABASE_URL": f"sqlite:///{database}",
-            "SHOP_SETTINGS": json.dumps(settings),
-        }
+        self.own = settings
         self.processes: list[subprocess.Popen[str]] = []
         self.manage("migrate", "--verbosity", "0").communicate(timeout=PATIENCE)
+
+    def settings(self, **own: Any) -> None:
+        """Change settings of processes that are started from now on."""
+        self.own |= own
+
+    @property
+    def env(self) -> dict[str, str]:
+        return os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.framework_settings",
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "SHOP_SETTINGS": json.dumps(self.own),
+        }
 
     def python(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -115,3 +123,50 @@ def test_law_02_djangos_tasks_carry_a_change_from_a_shops_process_to_a_worker(ne
     assert (
         shop.rows("SELECT traceback FROM django_tasks_database_dbtaskresult WHERE traceback > ''") == []
     )
+
+
+def watch(shop: Shop) -> subprocess.Popen[str]:
+    """Start `neuroon_sync --watch`, and wait until it says that it is there."""
+    process = shop.manage("neuroon_sync", "--watch")
+    assert process.stdout and process.stdout.readline().startswith("Watching shop_sandbox at http://")
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_law_02_a_watch_sends_changes_as_they_come_and_ends_by_a_signal(neuroon, shop, number):
+    shop.settings(NEUROON_TASKS=None)
+    first = shop.save("A")
+    watching = watch(shop)
+    until(lambda: neuroon.products.keys() == {"A"})  # by its first scan
+    until(lambda: neuroon.tokens)
+    second = shop.save("B", "1001")
+    until(lambda: neuroon.products.keys() == {"A", "B"} and neuroon.conversions)
+    with neuroon.held("sync") as hold:
+        third = shop.save("C")
+        hold.wait(timeout=PATIENCE)
+        watching.send_signal(number)
+    code, out = ended(watching)
+    assert (code, out.splitlines()[-1]) == (0, "Ended. What is queued is sent by the next run.")
+    assert neuroon.products.keys() == {"A", "B", "C"}
+    assert shop.rows("SELECT status, lease FROM neuroon_django_syncedproduct") == [("synced", "")] * 3
+    assert shop.rows("SELECT 1 FROM neuroon_django_endpoint WHERE run_until IS NOT NULL") == []
+    assert {ended(one)[0] for one in (first, second, third)} == {0}
+
+
+def test_law_09_two_watches_and_a_killed_one_do_no_harm(neuroon, shop):
+    shop.settings(NEUROON_TASKS=None, NEUROON_TIMEOUT=1)
+    first, second = watch(shop), watch(shop)
+    for n in range(5):
+        ended(shop.save(f"P-{n}"))
+    until(lambda: len(neuroon.products) == 5)
+    with neuroon.held("sync") as hold:
+        shop.save("LATE")
+        hold.wait(timeout=PATIENCE)
+        first.kill()
+        second.kill()
+    third = watch(shop)
+    late = "SELECT 1 FROM neuroon_django_syncedproduct WHERE external_id = 'LATE' AND status = 'synced'"
+    until(lambda: shop.rows(late))
+    assert neuroon.overlaps == []
+    third.send_signal(signal.SIGTERM)
+    assert ended(third)[0] == 0

@@ -9,17 +9,31 @@ from django.core.management.base import CommandError, CommandParser
 from neuroon_django.api import Client
 from neuroon_django.api.text import text_of
 from neuroon_django.conf import ShopConfig
-from neuroon_django.delivery.reconcile import Comparison, Reconciliation
+from neuroon_django.delivery.differences import Comparison
+from neuroon_django.delivery.reconcile import Reconciliation
+from neuroon_django.exceptions import ApiError
 from neuroon_django.management.base import FAILED, print_table
 from neuroon_django.management.progress import Progress
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.models import ShopState
+from neuroon_django.operations.wording import count
 
 SHOWN = 20  # examples of each kind; all of them with -v 2
 
 
 class Command(SendingCommand):
     """Prints what differs; with `--fix` it sends and deletes it."""
+
+    examples = (
+        ("", "compare, change nothing"),
+        ("-v 2", "name every difference"),
+        ("--fix", "send and delete what differs"),
+    )
+    exits = (
+        "both sides agree, or were made to",
+        "they differ, or something is left",
+        "it could not run: Neuroon's list could not be read to its end",
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
@@ -39,18 +53,19 @@ class Command(SendingCommand):
         """Compare, print, and with `--fix` repair."""
         self.require(config)
         shop = ShopState.objects.for_config(config)
-        with self.client(shop) as client:
+        with self.client(shop, Client) as client:
             reconciliation = self.compare(shop, client)
             comparison = reconciliation.found
             self.print_comparison(comparison, shown=None if options["verbosity"] > 1 else SHOWN)
             if comparison.agrees:
+                self.tell_conflicts(comparison)
                 return
             if not options["fix"]:
                 message = "Neuroon and the shop differ. Run: manage.py neuroon_reconcile --fix"
                 raise CommandError(message, returncode=FAILED)
             guarded = comparison.to_delete and not options["force"]
             refusal = reconciliation.delete_refusal() if guarded else ""
-            reconciliation.repair(delete=not refusal)
+            reconciliation.repair(delete=not refusal, forced=options["force"])
             self.send(shop, client)
         if undeletable := comparison.undeletable:
             names = text_of(", ".join(repr(name[:50]) for name in undeletable[:SHOWN]))
@@ -58,6 +73,14 @@ class Command(SendingCommand):
             raise CommandError(message, returncode=FAILED)
         if refusal:
             message = f"Nothing was deleted: {refusal}. To delete all the same, add --force."
+            raise CommandError(message, returncode=FAILED)
+        self.tell_conflicts(comparison)
+
+    def tell_conflicts(self, comparison: Comparison) -> None:
+        """Fail where products are rejected since another one has their external id."""
+        if comparison.id_conflicts:
+            rejected = count(len(comparison.id_conflicts), "product")
+            message = f"{rejected} cannot be sent: another product has the same external id."
             raise CommandError(message, returncode=FAILED)
 
     def compare(self, shop: ShopState, client: Client) -> Reconciliation:
@@ -69,17 +92,23 @@ class Command(SendingCommand):
                 progress.show(seen)
 
             reconciliation = Reconciliation(shop, client, show)
-            reconciliation.compare()
+            try:
+                reconciliation.compare()
+            except ApiError as error:
+                self.refuse(f"Nothing was compared, as Neuroon's list could not be read: {error}")
         return reconciliation
 
     def print_comparison(self, comparison: Comparison, shown: int | None) -> None:
         """Print the counts, and so many differences of each kind."""
         kinds = [
             ("Only at Neuroon", list(comparison.only_remote)),
+            ("Gone from the shop", list(comparison.gone.values())),
             ("Without a feed", list(comparison.without_feed.values())),
             ("Missing at Neuroon", list(comparison.lost.values())),
             ("Different", list(comparison.different.values())),
         ]
+        if comparison.id_conflicts:
+            kinds.append(("Rejected", list(comparison.id_conflicts.values())))
         rows: list[tuple[Any, ...]] = [
             ("Listed by Neuroon", comparison.listed),
             ("Identical", comparison.same),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,6 +15,14 @@ from neuroon_django.operations.verification import Verification
 
 class Command(NeuroonCommand):
     """Prints the steps of the verification while they are taken."""
+
+    examples = (
+        ("", "after the set-up, and after every pause that needs a person"),
+        ("--check", "look only, change nothing"),
+        ("--domain https://mystore.com", "verify another domain than NEUROON_STOREFRONT_URL"),
+        ("--json", "for a program"),
+    )
+    exits = ("no step has failed", "a step has failed", "settings or tables are not ready")
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
@@ -36,9 +45,21 @@ class Command(NeuroonCommand):
         parser.add_argument("--json", action="store_true", help="Print JSON.")
         self.add_no_input(parser)
 
+    def work_for_each(
+        self, shops: Sequence[ShopConfig], options: dict[str, Any]
+    ) -> dict[str, CommandError]:
+        """Verify these shops one after the other; a domain is one shop's."""
+        if options["domain"] and len(shops) > 1:
+            aliases = ", ".join(shop.alias for shop in shops)
+            self.refuse(f"A domain is one shop's: add --shop ALIAS. There are: {aliases}.")
+        return super().work_for_each(shops, options)
+
     def work(self, config: ShopConfig, **options: Any) -> None:
         """Take the steps, print them, and fail where one failed."""
-        verification = Verification(config, options["domain"], check=options["check"])
+        try:
+            verification = Verification(config, options["domain"], check=options["check"])
+        except ValueError as error:
+            self.refuse(f"--domain {error}")
         for step in verification.unverify() if options["unverify"] else verification.run():
             if not options["json"]:
                 self.print_step(step, verbose=options["verbosity"] > 1)
@@ -46,6 +67,8 @@ class Command(NeuroonCommand):
                 self.ask(config, interactive=options["interactive"], as_json=options["json"])
         if options["json"]:
             self.print_json(config, verification.as_json())
+        elif verification.passed and not options["unverify"]:
+            self.stdout.write(f"next: {verification.next_command}")
         if not verification.passed:
             returncode = FAILED if verification.could_run else COULD_NOT_RUN
             raise CommandError(f"Failed: {', '.join(verification.failed)}", returncode=returncode)
@@ -60,8 +83,8 @@ class Command(NeuroonCommand):
     def print_step(self, step: Step, *, verbose: bool) -> None:
         """Print the result, the name and what was found; what to do stands in the next line."""
         styles = {"ok": self.style.SUCCESS, "warning": self.style.WARNING, "failed": self.style.ERROR}
-        result = styles[step.result](step.result)
-        self.stdout.write(f"{result:<8} {step.name:<8} {step.text}")
+        result = styles[step.result](f"{step.result:<8}")
+        self.stdout.write(f"{result} {step.name:<8} {step.text}")
         if step.cure:
             self.stdout.write(f"{'':<17} → {step.cure}")
         if verbose and (payload := step.details.get("payload")):

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from .generations import ALL
@@ -17,7 +18,7 @@ from .neuroon import Sandbox
 
 HELP_TEXTS = {
     "generation": "the interface: s2s, products or later",
-    "host": "the address to listen at",
+    "host": "the address to listen at, one of this machine alone",
     "port": "the port to listen at, 0 for a free one",
     "shop_id": "the only shop",
     "api_key": "the only key that is accepted",
@@ -31,13 +32,27 @@ HELP_TEXTS = {
     "error_body": "the shape of an error",
     "firewall": "refuse paths with an encoded / % ; or backslash",
 }
+
+
+def _loopback(text: str) -> str:
+    """Return an address of this machine alone; the sandbox asks nobody who he is."""
+    if text != "localhost" and not ip_address(text).is_loopback:
+        raise argparse.ArgumentTypeError(f"{text} can be reached from other machines: write 127.0.0.1")
+    return text
+
+
 TYPES: dict[str, Callable[[str], Any]] = {
+    "host": _loopback,
     "port": int,
     "rate_limit": int,
     "routes": lambda text: text.split(","),
     "plugin_bodies": lambda text: text.split(","),
 }
-PASTED = ("NEUROON_API_URL", "NEUROON_SHOP_ID", "NEUROON_API_KEY", "NEUROON_STOREFRONT_URL")
+INTRODUCTION = """\
+Sandbox Neuroon at {url}
+It is a stand-in on this machine, not the service. Open that address to see what it receives.
+The settings of the shop:
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,9 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(f"cannot start: {error}")
     with neuroon:
-        settings = neuroon.settings()
-        lines = [f'{name} = "{settings[name]}"' for name in PASTED]
-        print(f"Sandbox Neuroon at {neuroon.url}", *lines, sep="\n", flush=True)
+        lines = [f'{name} = "{value}"' for name, value in neuroon.pasted_settings().items()]
+        print(INTRODUCTION.format(url=neuroon.url) + "\n".join(lines), flush=True)
         stopped.wait()
     return 0
 

@@ -1,4 +1,4 @@
-"""The control side at `/_sandbox/…`, for a sandbox that is a process of its own.
+"""The control side, the page at `/` and `/_sandbox/…`, for a sandbox that is a process of its own.
 
 It shows what was received, changes settings, and asks for faults. Wherever the API key may have
 come from, it is masked in what is shown.
@@ -12,17 +12,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from . import page, scenarios
 from .errors import Refusal
 from .messages import MASK, Answer, Request
 from .rules import Payload
 from .state import State
 
+# What a browser says of a request that no other site's page makes.
+OWN_PAGES = {"same-origin", "none"}
 HIDDEN_SETTINGS = {"api_key", "host", "port"}
 
 
 def respond(state: State, request: Request) -> Answer:
     """Return the answer to a request of the control side; 400 with the reason if it is not right."""
     action = ACTIONS[request.method, request.params["action"]]
+    if request.headers.get("Sec-Fetch-Site", "none") not in OWN_PAGES and request.method != "GET":
+        return Refusal(403, "only this sandbox's own page may ask for that").answer(request.address)
     try:
         data = json.loads(request.body or b"{}")
         if not isinstance(data, dict):
@@ -92,6 +97,10 @@ def _add_fault(state: State, request: Request, data: Payload) -> None:
     state.fault(**data)
 
 
+def _start_scenario(state: State, request: Request, data: Payload) -> None:
+    scenarios.start(state, **data)
+
+
 def _clear_faults(state: State, request: Request, data: Payload) -> None:
     state.clear_faults()
 
@@ -101,12 +110,19 @@ def _reset(state: State, request: Request, data: Payload) -> None:
 
 
 ACTIONS: Mapping[tuple[str, str], Callable[[State, Request, Payload], Any]] = {
+    ("GET", ""): page.show_page,
+    ("GET", "widget.js"): page.show_file,
+    ("GET", "page.css"): page.show_file,
+    ("GET", "page.js"): page.show_file,
+    ("GET", "sections"): page.show_sections,
+    ("GET", "body"): page.show_body,
     ("GET", "state"): _show_state,
     ("GET", "products"): _show_products,
     ("GET", "conversions"): _show_conversions,
     ("GET", "requests"): _show_requests,
     ("POST", "settings"): _change_settings,
     ("POST", "faults"): _add_fault,
+    ("POST", "scenario"): _start_scenario,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "reset"): _reset,
 }

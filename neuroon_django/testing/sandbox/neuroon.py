@@ -1,4 +1,4 @@
-"""The sandbox itself: one shop's state behind a socket.
+"""The sandbox itself: one shop's state behind a socket, and those of other shops at its address.
 
 A request comes in from `server`, may be held back by `traffic` or go wrong, is answered by
 `service` or `control`, and kept.
@@ -6,6 +6,7 @@ A request comes in from `server`, may be held back by `traffic` or go wrong, is 
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterable
@@ -14,9 +15,9 @@ from typing import Any, Self
 
 from neuroon_django.environment import sandboxes
 
-from . import control, service
+from . import control, service, tokens
 from .faults import Fault
-from .messages import Answer, Request, parse
+from .messages import KEY_HEADER, Answer, Request, parse
 from .products import named_products
 from .routes import find_endpoint
 from .server import Server
@@ -55,6 +56,7 @@ class Sandbox(State):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.others: list[Sandbox] = []  # shops that are served at this address too
         self._server: Server | None = None
         self._stopping = threading.Event()
         self._traffic = Traffic()
@@ -71,26 +73,39 @@ class Sandbox(State):
             self._stopping = threading.Event()
             self._server = Server((self.host, self.port), self._exchange)
             self.port = self._server.server_address[1]
+            for shop in self.others:
+                shop.port, shop._stopping = self.port, threading.Event()
             sandboxes.add(self.url)
         return self
 
     def stop(self) -> None:
         """Close all connections. A later `start()` listens at the same address again."""
         if self._server is not None:
-            self._stopping.set()
-            self._traffic.release_all()
+            for shop in (self, *self.others):
+                shop._stopping.set()
+                shop._traffic.release_all()
             self._server.stop()
             self._server = None
             sandboxes.discard(self.url)
 
-    def settings(self) -> dict[str, str]:
-        """Return the settings of a shop that talks to this sandbox."""
-        return {
-            "NEUROON_SHOP_ID": self.shop_id,
-            "NEUROON_API_KEY": self.api_key,
-            "NEUROON_API_URL": self.url,
-            "NEUROON_STOREFRONT_URL": self.shop_url,
-        }
+    def add_shop(self, shop_id: str, **settings: Any) -> Sandbox:
+        """Serve another shop at this address, with an API key of its own; return it.
+
+        It has state, limits and faults of its own, and takes the settings that this class takes.
+        """
+        key = "sk_" + hashlib.sha256(shop_id.encode()).hexdigest()[:32]
+        shop = Sandbox(**{"shop_id": shop_id, "api_key": key, "host": self.host} | settings)
+        shop.port = self.port
+        self.others.append(shop)
+        return shop
+
+    def _asked(self, request: Request) -> Sandbox:
+        """Return the shop that a request is for: its key's or its widget token's, else this one."""
+        key, token = request.headers.get(KEY_HEADER), request.headers.get("X-Widget-Token", "")
+        for shop in self.others:
+            if key == shop.api_key or (token and tokens.is_valid(shop, token)):
+                return shop
+        return self
 
     @property
     def sync_requests(self) -> list[Request]:
@@ -110,6 +125,8 @@ class Sandbox(State):
 
     def _exchange(self, request: Request) -> Iterable[bytes]:
         """Answer a request and keep it; return what is written back."""
+        if (asked := self._asked(request)) is not self:
+            return asked._exchange(request)
         stopping = self._stopping
         find_endpoint(request)
         request.mask_key(self.api_key)

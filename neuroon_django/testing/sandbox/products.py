@@ -66,6 +66,7 @@ def _store(state: State, request: Request, batch: list[Any]) -> Iterator[Failure
             product = {name: product[name] for name in rules if name in product}
         state.products[external_id] = product
         state.identify(external_id)
+        state.stamp("product", external_id)
 
 
 def _warnings(state: State, batch: list[Any], failures: list[Failure]) -> Iterator[Failure]:

@@ -29,8 +29,10 @@ ROUTES = [
         ("GET", f"{PLUGIN}/verification-data", "verification-data"),
         ("GET", "/api/widget/search", "search"),
         ("OPTIONS", "/api/widget/search", "preflight"),
+        ("GET", "/(?P<action>|widget.js)", "control"),
         ("GET", f"{CONTROL}/(?P<action>state|products|conversions|requests)", "control"),
-        ("POST", f"{CONTROL}/(?P<action>settings|faults|reset)", "control"),
+        ("GET", f"{CONTROL}/(?P<action>sections|body|page.css|page.js)", "control"),
+        ("POST", f"{CONTROL}/(?P<action>settings|faults|scenario|reset)", "control"),
         ("DELETE", f"{CONTROL}/(?P<action>faults)", "control"),
     ]
 ]

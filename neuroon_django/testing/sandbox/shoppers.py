@@ -23,7 +23,9 @@ def search(state: State, request: Request, data: Any) -> Payload:
     query, search_log_id = request.query.get("q", ""), str(uuid4())
     state.searches[search_log_id] = query
     words = query.casefold().split()
-    matches = [product for product in state.products.values() if words and _matches(product, words)]
+    matches = [
+        product for product in state.products.values() if words and matches_words(product, words)
+    ]
     results = [
         {"currency": "USD"} | {name: product[name] for name in SHOWN if name in product}
         for product in matches[:MAX_RESULTS]
@@ -31,7 +33,8 @@ def search(state: State, request: Request, data: Any) -> Payload:
     return {"searchLogId": search_log_id, "results": results}
 
 
-def _matches(product: Payload, words: list[str]) -> bool:
+def matches_words(product: Payload, words: list[str]) -> bool:
+    """Return whether each of these words, in lower case, occurs in the product's texts."""
     texts = [product["name"], product.get("brand", ""), *product.get("categories", [])]
     text = "\n".join(texts).casefold()
     return all(word in text for word in words)
@@ -48,6 +51,7 @@ def conversion(state: State, request: Request, data: Any) -> Payload:
         raise Refusal(400, details[0], details)
     first = data["orderId"] not in state.conversions
     state.conversions.setdefault(data["orderId"], data)
+    state.stamp("conversion", data["orderId"])
     state.duplicates += not first
     return {"status": "ok"} if first else {"status": "ok", "duplicate": True}
 

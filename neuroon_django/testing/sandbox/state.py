@@ -6,6 +6,7 @@ The endpoints read and change this state; the sandbox itself is this state behin
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -92,6 +93,19 @@ class State:
             raise RuntimeError("the sandbox has no address before it was started")
         return f"http://{self.host}:{self.port}"
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a shop that talks to this sandbox."""
+        return {
+            "NEUROON_API_URL": self.url,
+            "NEUROON_SHOP_ID": self.shop_id,
+            "NEUROON_API_KEY": self.api_key,
+            "NEUROON_STOREFRONT_URL": self.shop_url,
+        }
+
+    def pasted_settings(self) -> dict[str, str]:
+        """Return the settings of a shop that is tried in a browser: with the widget's stand-in."""
+        return self.settings() | {"NEUROON_WIDGET_URL": f"{self.url}/widget.js"}
+
     # What was received
 
     def reset(self) -> None:
@@ -99,10 +113,12 @@ class State:
         with self.lock:
             self.verified = self._verified_at_first
             self.plan: Plan | None = None
+            self.scenario = "normal"
             self._schedule.clear()
             self.products: dict[str, Payload] = {}
             self.ids: dict[str, tuple[str, str]] = {}
             self.owners: dict[str, str] = {}
+            self.received: dict[tuple[str, str], float] = {}
             self.conversions: dict[str, Payload] = {}
             self.duplicates = 0
             self.tokens: list[str] = []
@@ -129,6 +145,17 @@ class State:
             self.owners[product_id] = external_id
         return self.ids[external_id]
 
+    def stamp(self, kind: str, name: str) -> None:
+        """Remember when a product or a conversion was received last."""
+        self.received.pop((kind, name), None)
+        self.received[kind, name] = time.time()
+
+    @property
+    def last_product(self) -> str | None:
+        """The externalId of the product that was received last, None where there is none."""
+        names = (name for kind, name in reversed(self.received) if kind == "product")
+        return next((name for name in names if name in self.products), None)
+
     def remove(self, external_id: str) -> None:
         """Delete a product; its id of Neuroon's own is never given again."""
         product_id, _ = self.identify(external_id)
@@ -149,13 +176,16 @@ class State:
         endpoint: str | None = None,
         times: int | None = 1,
         after: int = 0,
+        lasts: float | None = None,
         **params: Any,
     ) -> ScheduledFault:
         """Let the next `times` requests (None: all) to an endpoint (None: any) go wrong.
 
-        `after` of them pass before it; for the kinds and their `params` see `Fault`.
+        `after` of them pass before it, and it is over after `lasts` seconds (None: never); for the
+        kinds and their `params` see `Fault`.
         """
-        scheduled = ScheduledFault(Fault(kind, **params), endpoint, times, after)
+        until = None if lasts is None else time.monotonic() + lasts
+        scheduled = ScheduledFault(Fault(kind, **params), endpoint, times, after, until)
         self._schedule.add(scheduled)
         return scheduled
 
@@ -167,6 +197,11 @@ class State:
             yield
         finally:
             scheduled.times = 0
+
+    @property
+    def faults_in_force(self) -> list[ScheduledFault]:
+        """The faults that were asked for and can still be met."""
+        return self._schedule.in_force()
 
     def clear_faults(self) -> None:
         """Forget the faults that were asked for; the plan stays."""

@@ -23,10 +23,11 @@ def person(django_user_model):
 
 @pytest.fixture
 def operator(person) -> Client:
-    names = ("syncedproduct", "conversion", "shopstate", "product")
+    names = ("syncedproduct", "conversion", "shopstate", "run", "product")
     return person(*(f"{verb}_{name}" for name in names for verb in ("view", "change")))
 
 
 @pytest.fixture
 def reader(person) -> Client:
-    return person("view_syncedproduct", "view_conversion", "view_shopstate", "view_product")
+    names = ("syncedproduct", "conversion", "shopstate", "run", "product")
+    return person(*(f"view_{name}" for name in names))

@@ -21,7 +21,8 @@ def act(client: Client, url: str, action: str, rows, **more: object) -> list[str
 
 
 def cells(answer) -> list[list[str]]:
-    body = answer.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    body = answer.content.decode().partition('id="result_list"')[2]
+    body = body.partition("<tbody>")[2].partition("</tbody>")[0]
     rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
     tags = [re.findall(r"<t[dh][^>]*class=\"field-[^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in rows]
     return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in tags]

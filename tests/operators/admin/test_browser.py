@@ -6,6 +6,8 @@ With `NEUROON_SCREENSHOTS=<folder>` each page is kept as a picture, light and da
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,16 +15,17 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from playwright import sync_api as playwright
 
+from neuroon_django import tasks
 from neuroon_django.exceptions import KeyRefused, RateLimited
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
 from tests import services
-from tests.factories import current_shop, make_product, pauses
-from tests.shop.models import Order
+from tests.factories import current_shop, make_order, make_product, pauses
+from tests.shop.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SCREENSHOTS = os.environ.get("NEUROON_SCREENSHOTS")
-ALL = ("syncedproduct", "conversion", "shopstate", "product")
+ALL = ("syncedproduct", "conversion", "shopstate", "run", "product")
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +41,21 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def open_as(browser, live_server, django_user_model) -> Iterator[Callable[..., object]]:
+def open_as(browser, live_server, django_user_model, settings) -> Iterator[Callable[..., object]]:
     """A page of the admin, logged in as a staff user with these permissions."""
     contexts = []
 
-    def open_page(path: str, *codenames: str, scheme: str = "light") -> object:
+    def open_page(
+        path: str, *codenames: str, scheme: str = "light", width: int = 1200, language: str = "en"
+    ) -> object:
         name = f"staff-{len(codenames)}"
         user, _made = django_user_model.objects.get_or_create(username=name, is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         client = Client()
         client.force_login(user)
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 800})
+        settings.LANGUAGE_CODE = language
+        viewport = {"width": width, "height": 800}
+        context = browser.new_context(color_scheme=scheme, viewport=viewport)
         contexts.append(context)
         session = client.cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
@@ -72,6 +79,8 @@ def shop(neuroon, flush, flush_orders) -> ShopState:
     make_product("NO-PRICE", price=None)
     make_product("HIDDEN", is_published=False)
     Order.objects.create(number="1001")
+    for n in range(5):
+        make_order(f"20{n:02}", Product.objects.get(sku=f"P-{n:02}"), total=str(35 + 400 * n))
     neuroon.reject = {"P-07": "the name contains a forbidden word, which the shop has to change first"}
     flush()
     flush_orders()
@@ -100,33 +109,67 @@ form = document.querySelector("#changelist-form"),
 [...document.querySelectorAll("#result_list .field-error")].filter(
     (cell) => cell.getBoundingClientRect().right > form.getBoundingClientRect().right
 ).length"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# What axe finds in our pages, but for what Django's own templates do in any admin.
+AXE = """async () => {
+    const found = await axe.run(document, {resultTypes: ["violations"], preload: false});
+    return found.violations.flatMap((v) => v.nodes
+        .filter((n) => document.querySelector(n.target[0]).closest('[class*="neuroon-"]'))
+        .map((n) => `${v.id}: ${n.target.join(" ")} ${n.failureSummary}`));
+}"""
+LOOKS = {
+    "wide-light": {"width": 1280, "scheme": "light", "language": "en"},
+    "wide-dark": {"width": 1280, "scheme": "dark", "language": "en"},
+    "narrow-light": {"width": 390, "scheme": "light", "language": "en"},
+    "narrow-dark": {"width": 390, "scheme": "dark", "language": "en"},
+    "wide-spanish": {"width": 1280, "scheme": "light", "language": "es"},
+    "narrow-spanish": {"width": 390, "scheme": "light", "language": "es"},
+}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("who", ["operator", "reader"])
-def test_every_page(shop, open_as, who, scheme):
-    shop.endpoint("products").failed(
-        KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
-    )
-    names = OPERATOR if who == "operator" else READER
-    row, order = SyncedProduct.objects.get(external_id="P-07"), Conversion.objects.get()
-    paths = {
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory) -> str:
+    """The text of axe-core, from npm: it is a tool of these tests and no part of the package."""
+    services.need(shutil.which("npm"), "npm")
+    folder = tmp_path_factory.mktemp("axe")
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    subprocess.run([*install, "axe-core@4.10.3"], check=True, timeout=120, cwd=folder)
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def pages_of(shop: ShopState) -> dict[str, str]:
+    row, order = SyncedProduct.objects.get(external_id="P-07"), Conversion.objects.first()
+    return {
         "overview": "/admin/neuroon_django/shopstate/",
+        "preview": "/admin/neuroon_django/shopstate/preview/",
         "products": "/admin/neuroon_django/syncedproduct/",
         "product": f"/admin/neuroon_django/syncedproduct/{row.pk}/change/",
         "conversions": "/admin/neuroon_django/conversion/",
         "conversion": f"/admin/neuroon_django/conversion/{order.pk}/change/",
+        "runs": "/admin/neuroon_django/run/",
         "shop": "/admin/shop/product/",
+        "shop-product": f"/admin/shop/product/{row.object_pk}/change/",
     }
-    page = open_as("/admin/", *names, scheme=scheme)
-    for name, path in paths.items():
+
+
+@pytest.mark.parametrize("look", [*LOOKS])
+@pytest.mark.parametrize("who", ["operator", "reader"])
+def test_every_page(shop, open_as, axe, settings, who, look):
+    settings.NEUROON_WIDGET_URL = ""  # nothing is fetched from elsewhere
+    shop.endpoint("products").failed(
+        KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
+    )
+    names = OPERATOR if who == "operator" else READER
+    page = open_as("/admin/", *names, **LOOKS[look])
+    for name, path in pages_of(shop).items():
         page.goto(page.url.partition("/admin/")[0] + path)
-        keep(page, f"{name}-{who}-{scheme}")
+        keep(page, f"{name}-{who}-{look}")
         assert page.errors == []
-        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(overflow) == 0, name
-        assert page.evaluate(CUT_OFF) == 0, name
-    assert page.locator(".neuroon-state").count() == 14
+        assert page.evaluate(OVERFLOW) == 0, name
+        if page.locator("#changelist-form").count():
+            assert page.evaluate(CUT_OFF) == 0, name
+        page.evaluate(axe)
+        assert page.evaluate(AXE) == [], name
 
 
 def test_buttons_by_keyboard(shop, open_as, neuroon):
@@ -134,16 +177,19 @@ def test_buttons_by_keyboard(shop, open_as, neuroon):
         KeyRefused("Invalid API key", method="POST", path="/sync", status=401)
     )
     page = open_as("/admin/neuroon_django/shopstate/", *OPERATOR)
-    page.get_by_role("button", name="Resume").focus()
+    page.get_by_role("button", name="Resume").last.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=All pauses have ended.")
     assert pauses() == {}
-    page.get_by_role("button", name="Verify").focus()
+    page.get_by_role("button", name="Verify").last.focus()
     page.keyboard.press("Space")
+    page.wait_for_selector("text=The verification was asked for, and waits for a worker.")
+    tasks.verify_shop()
+    page.reload()
     page.wait_for_selector("text=Verification, step by step")
     keep(page, "verified-light")
     assert neuroon.requests_to("verify")
-    page.get_by_role("button", name="Scan").press("Enter")
+    page.get_by_role("button", name="Scan").last.press("Enter")
     page.wait_for_selector("text=The next run compares the whole catalogue.")
     assert current_shop().scanned_at is None
 
@@ -153,7 +199,11 @@ def test_an_action_from_the_list(shop, open_as, flush, neuroon):
     page.get_by_role("checkbox", name="Select all").check()
     page.locator("select[name=action]").select_option("Remove from Neuroon")
     page.locator("button[name=index]").click()  # "Go", or "Run" since Django 6.1
-    page.wait_for_selector("text=9 products are queued.")
+    page.wait_for_selector("text=Are you sure?")
+    assert "9 products will be removed from Neuroon." in page.inner_text("#content-main")
+    keep(page, "confirm-light")
+    page.get_by_role("button", name="Yes, go on").press("Enter")
+    page.wait_for_selector(".messagelist >> text=9 products will be removed from Neuroon.")
     keep(page, "removed-light")
     flush()
     assert {name for name in neuroon.products if name.startswith("P-0")} == set()

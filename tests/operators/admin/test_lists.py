@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from django.urls import reverse
 
 from neuroon_django import clicks
 from neuroon_django.admin.rows import COUNTED, object_link
+from neuroon_django.conf import conf
 from neuroon_django.delivery import fold
 from neuroon_django.feeds import registry
 from neuroon_django.models import Conversion, ShopState, SyncedProduct
@@ -30,11 +32,12 @@ def test_the_list_shows_state_object_and_error(neuroon, flush, operator):
     flush()
     answer = operator.get(reverse(PRODUCTS))
     assert [row[:4] for row in cells(answer)] == [
-        ["B", "rejected", "no price", f"product {bad.pk}"],
-        ["A", "synced", "-", f"product {good.pk}"],
+        ["rejected", "B", "Product B", "no price"],
+        ["synced", "A", "Product A", "-"],
     ]
     html = answer.content.decode()
-    assert f'<a href="/admin/shop/product/{good.pk}/change/">' in html
+    assert f'<a href="/admin/shop/product/{good.pk}/change/">Product A</a>' in html
+    assert f'<a href="/admin/shop/product/{bad.pk}/change/">Product B</a>' in html
     assert '<span class="neuroon-state neuroon-rejected">rejected</span>' in html
 
 
@@ -48,6 +51,7 @@ def test_the_list_shows_state_object_and_error(neuroon, flush, operator):
         ({"feed": "shop.order"}, set()),
         ({"error": "no price"}, {"A-2"}),
         ({"q": "A"}, {"A-1", "A-2"}),
+        ({"q": "duct a-"}, {"A-1", "A-2"}),
         ({"q": "nothing"}, set()),
     ],
 )
@@ -57,7 +61,7 @@ def test_filters_and_search(neuroon, flush, operator, query, found):
     make_product("B-1", price="-1")
     flush()
     answer = operator.get(reverse(PRODUCTS), query)
-    assert {row[0] for row in cells(answer)} == found
+    assert {row[1] for row in cells(answer)} == found
 
 
 def test_the_filter_names_the_shops_feeds(neuroon, flush, operator):
@@ -74,7 +78,8 @@ def test_a_filter_that_offers_nothing_any_more_holds_back_an_action_for_all(
     url = f"{reverse(PRODUCTS)}?{query}"
     data = {"action": "remove", "_selected_action": [row.pk for row in SyncedProduct.objects.all()]}
     answer = operator.post(url, data | {"select_across": "1", "index": "0"}, follow=True)
-    assert "0 products are queued." in [str(message) for message in answer.context["messages"]]
+    output = [str(message) for message in answer.context["messages"]]
+    assert output == ["0 products will be removed from Neuroon."]
     assert {row.status for row in SyncedProduct.objects.all()} == {"synced"}
     name, value = query.replace("+", " ").split("=")
     [chosen] = [
@@ -99,7 +104,7 @@ def test_the_error_filter_offers_what_the_overview_tells(neuroon, flush, operato
     output = [text for text, _n in status_of(shop).errors]
     assert sorted(output) == ["deleting!", "pending!", "rejected!"]
     answer = operator.get(reverse(PRODUCTS), {"error": "deleting!"})
-    assert [row[0] for row in cells(answer)] == ["deleting"]
+    assert [row[1] for row in cells(answer)] == ["deleting"]
     offered = answer.context["cl"].filter_specs[-1].lookup_choices
     assert sorted(text for text, _shown in offered) == sorted(output)
 
@@ -108,7 +113,7 @@ def test_search_by_the_products_own_key(neuroon, flush, operator):
     make_product("A")
     product = make_product("B")
     flush()
-    assert cells(operator.get(reverse(PRODUCTS), {"q": product.pk}))[0][0] == "B"
+    assert cells(operator.get(reverse(PRODUCTS), {"q": product.pk}))[0][1] == "B"
 
 
 def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
@@ -149,7 +154,7 @@ def test_the_list_opens_in_a_constant_number_of_queries(neuroon, operator):
     assert len(few) == len(many)
     counts = [sql for sql in many if "COUNT(" in sql]
     assert len(counts) == 1
-    assert f"LIMIT {COUNTED}" in counts[0]
+    assert f"LIMIT {COUNTED + 1}" in counts[0]
     # Once the database has its statistics, a page is read from the table's end and no further.
     with connection.cursor() as cursor:
         table = "TABLE " if connection.vendor == "mysql" else ""
@@ -240,11 +245,8 @@ def test_remove_takes_out_what_neuroon_has(neuroon, flush, operator):
     make_product("A")
     make_product("B", price=None)
     flush()
-    output = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all())
-    assert output == [
-        "1 product is queued.",
-        "A product comes back with its next change or scan, unless the shop unlists it.",
-    ]
+    output = act(operator, PRODUCTS, "remove", SyncedProduct.objects.all(), confirmed="1")
+    assert output == ["1 product will be removed from Neuroon."]
     flush()
     assert neuroon.products == {}
     assert SyncedProduct.objects.get(external_id="A").status == "unlisted"
@@ -255,7 +257,7 @@ def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
         make_product(f"P-{n:03}")
     flush()
     counts = []
-    for across in ("0", "1"):
+    for across in ("0", "1"):  # of many it is asked first
         with CaptureQueriesContext(connection) as captured:
             output = act(
                 operator,
@@ -264,6 +266,7 @@ def test_actions_cost_the_same_for_one_and_for_all(neuroon, flush, operator):
                 SyncedProduct.objects.all()[:1],
                 select_across=across,
                 index="0",
+                confirmed="1",
             )
         counts.append(len(captured))
     assert output == ["150 products are queued."]
@@ -326,10 +329,80 @@ def test_a_conversions_page(neuroon, flush_orders, operator):
     order.lines.create(product=product, quantity=2, total=Decimal("20"))
     clicks.current.reset(token)
     flush_orders()
-    assert cells(operator.get(reverse(CONVERSIONS)))[0][:2] == ["1001", "waiting for payment"]
+    assert cells(operator.get(reverse(CONVERSIONS)))[0][:2] == ["waiting for payment", "1001"]
     row = Conversion.objects.get()
     url = reverse("admin:neuroon_django_conversion_change", args=[row.pk])
     assert "searchLogId" not in operator.get(url).content.decode()  # it is not paid
     Order.objects.update(status="paid")
     answer = operator.get(url)
     assert "&quot;searchLogId&quot;: &quot;search-1&quot;" in answer.content.decode()
+
+
+@pytest.fixture
+def two_shops(neuroon, settings):
+    """Two shops at one Neuroon, each with a product of its own."""
+    key, url = neuroon.api_key, neuroon.url
+    settings.NEUROON_SHOP_ID = settings.NEUROON_API_KEY = ""
+    settings.NEUROON_SHOPS = {
+        alias: {"SHOP_ID": f"shop_{alias}", "API_KEY": key, "API_URL": url} for alias in ("es", "uk")
+    }
+    for alias, config in conf.shops().items():
+        shop = ShopState.objects.for_config(config)
+        values = {"shop": shop, "key": alias, "status": "synced"}
+        SyncedProduct.objects.create(external_id=f"P-{alias}", model="shop.product", **values)
+        Conversion.objects.create(order_id=f"O-{alias}", model="shop.order", **values)
+
+
+@pytest.mark.parametrize(("url", "letter"), [(PRODUCTS, "P"), (CONVERSIONS, "O")])
+def test_law_20_lists_show_all_shops_and_each(two_shops, operator, url, letter):
+    answer = operator.get(reverse(url))
+    assert {row[1] for row in cells(answer)} == {f"{letter}-es", f"{letter}-uk"}
+    assert {row[-1] for row in cells(answer)} == {"es", "uk"}
+    assert "?shop=uk" in answer.content.decode()
+    assert {row[1] for row in cells(operator.get(reverse(url), {"shop": "uk"}))} == {f"{letter}-uk"}
+
+
+def test_law_20_the_pages_of_one_shop(two_shops, operator):
+    for name in ("run_changelist", "shopstate_preview"):
+        url = reverse(f"admin:neuroon_django_{name}")
+        assert operator.get(url, {"shop": "uk"}).status_code == 200
+    html = operator.get(reverse(OVERVIEW), {"shop": "uk"}).content.decode()
+    assert "shop_uk · " in html and '<a href="?shop=uk" aria-current="page">uk</a>' in html
+    assert "shop_es · " in operator.get(reverse(OVERVIEW)).content.decode()
+    operator.post(f"{reverse(OVERVIEW)}?shop=uk", {"scan": "1"})
+    row = SyncedProduct.objects.get(external_id="P-uk")
+    page = reverse("admin:neuroon_django_syncedproduct_change", args=[row.pk])
+    assert operator.get(page).status_code == 200
+
+
+def test_law_20_actions_keep_to_the_shop_that_is_shown(two_shops, operator):
+    row = SyncedProduct.objects.get(external_id="P-uk")
+    data = {"action": "send_now", "_selected_action": [row.pk], "select_across": "1", "index": "0"}
+    operator.post(f"{reverse(PRODUCTS)}?shop=uk", data)
+    statuses = dict(SyncedProduct.objects.values_list("external_id", "status"))
+    assert statuses == {"P-es": "synced", "P-uk": "pending"}
+
+
+PERIODS = {
+    "": ({"1", "2", "3"}, ["2026", "2025"]),
+    "2025": ({"1"}, ["2025", "2025-12"]),
+    "2026": ({"2", "3"}, ["2026", "2026-01", "2026-02"]),
+    "2026-02": ({"2"}, ["2026", "2026-02", "2026-02-01"]),
+    "2026-02-01": ({"2"}, ["2026", "2026-02", "2026-02-01"]),
+    "2026-13": ({"1", "2", "3"}, ["2026", "2025"]),
+    "x-y": ({"1", "2", "3"}, ["2026", "2025"]),
+}
+
+
+@pytest.mark.parametrize("chosen", [*PERIODS])
+def test_orders_by_year_month_and_day(neuroon, operator, chosen):
+    shop = current_shop()
+    sent = {"1": (2025, 12, 31, 10), "2": (2026, 1, 31, 23), "3": (2026, 1, 1, 0)}
+    for number, parts in sent.items():
+        moment = datetime(*parts, tzinfo=UTC)  # an hour later in Madrid
+        Conversion.objects.create(shop=shop, key=number, order_id=number, status="sent", sent_at=moment)
+    answer = operator.get(reverse(CONVERSIONS), {"sent": chosen} if chosen else {})
+    found, offered = PERIODS[chosen]
+    assert {row[1] for row in cells(answer)} == found
+    [period] = [s for s in answer.context["cl"].filter_specs if getattr(s, "title", "") == "sent"]
+    assert [value for value, _text in period.lookup_choices] == offered

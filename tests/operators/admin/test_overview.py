@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import get_args, get_type_hints
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.urls import reverse
 
-from neuroon_django.admin import overview, words
+from neuroon_django import tasks
+from neuroon_django.admin import buttons, words
 from neuroon_django.api import Client as NeuroonClient
-from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited
+from neuroon_django.exceptions import Forbidden, RateLimited
+from neuroon_django.models import Conversion, SyncedProduct
+from neuroon_django.operations.health import health_of
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
 from neuroon_django.recording.wakeup import PRODUCTS as FLUSH_PRODUCTS
-from tests.factories import current_shop, make_product, pauses
+from neuroon_django.recording.wakeup import VERIFICATION
+from tests.factories import current_shop, make_order, make_product, pauses
 from tests.operators.admin.pages import OVERVIEW
 from tests.shop.models import Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("button", ["resume", "scan", "verify"])
+@pytest.mark.parametrize("button", [*buttons.BUTTONS])
 def test_who_may_look_may_not_push_buttons(neuroon, reader, button):
     assert f'name="{button}"' not in reader.get(reverse(OVERVIEW)).content.decode()
     assert reader.post(reverse(OVERVIEW), {button: "1"}).status_code == 403
     assert neuroon.requests == []
+
+
+def words_of(html: str) -> str:
+    """Return the words of a page, without what time alone changes."""
+    text = unescape(re.sub(r"<[^>]+>", " ", html))
+    return re.sub(r"\d+ s\b", "… s", " ".join(text.split()))
 
 
 def test_the_overview(neuroon, flush, operator):
@@ -38,27 +51,33 @@ def test_the_overview(neuroon, flush, operator):
     shop = current_shop()
     shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
-    assert "products : POST /p: 403 not verified" in text
-    assert "synced 1 rejected 1 unlisted 0" in text
+    text = words_of(html)
+    assert "synced 1 rejected 1 " in text
     assert "Unprocessed changes 2" in text  # the product and its stock record
-    assert "1 no price" in text
-    assert text.count("To see what to correct, run: manage.py neuroon_verify") == 1
-    assert "1 product was rejected (no price) Fix it, then run: manage.py neuroon_sync --retry" in text
-    assert 'name="resume"' in html
+    assert re.search(r"1 no price \d\d/\d\d/\d{4} .+ Retry 1 ", text)
 
 
-def test_a_problem_is_shown_once(neuroon, settings, operator):
-    shop = current_shop()
-    shop.endpoint("products").failed(Forbidden("not verified", method="POST", path="/p", status=403))
-    settings.NEUROON_API_KEY = ""
+def test_the_verdict_stands_on_top_with_each_cause_once_its_cure_and_its_button(
+    neuroon, flush, operator, reader
+):
+    make_product("A")
+    make_product("B", price=None)
+    flush()
+    current_shop().endpoint("products").failed(
+        Forbidden("not verified", method="POST", path="/p", status=403)
+    )
+    verdict = health_of(current_shop()).verdict
     html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert html.count("Nothing is sent: ") == 1
-    assert "Needs attention" not in html
-    settings.NEUROON_API_KEY = neuroon.api_key
-    html = operator.get(reverse(OVERVIEW)).content.decode()
-    assert html.count("POST /p: 403 not verified") == 2  # of products and of deletes
-    assert "Needs attention" not in html
+    banner = html.partition(f'<section class="neuroon-banner neuroon-{verdict.level}"')[2]
+    banner = banner.partition("</section>")[0]
+    assert verdict.level == "red" and words_of(verdict.text) in words_of(banner)
+    assert banner.count("not verified") == 1
+    for problem in verdict.problems:
+        assert words_of(problem.cure) in words_of(banner)
+        assert not problem.action or f'name="{problem.action}"' in banner
+    assert {problem.action for problem in verdict.problems} - {""} <= {*buttons.BUTTONS}
+    looked = reader.get(reverse(OVERVIEW)).content.decode()
+    assert "<button" not in looked.partition("neuroon-banner")[2].partition("<footer")[0]
 
 
 def test_every_step_and_result_has_a_word(neuroon):
@@ -70,27 +89,37 @@ def test_every_step_and_result_has_a_word(neuroon):
     assert words.STEPS.keys() == {step.name for step in Verification(shop.config).run()}
 
 
-def test_law_06_verify_asks_neuroon_outside_of_transactions(neuroon, operator, monkeypatch):
+def test_law_06_neuroon_is_asked_outside_of_transactions(neuroon, flush, operator, monkeypatch):
     make_product("A")
+    flush()
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-    verify, atomic = NeuroonClient.verify, []
+    listed, atomic = NeuroonClient.list_products, []
 
-    def seen(client: NeuroonClient, domain: str) -> object:
+    def seen(client: NeuroonClient, *args: object) -> object:
         atomic.append(connection.in_atomic_block)
-        return verify(client, domain)
+        return listed(client, *args)
 
-    monkeypatch.setattr(NeuroonClient, "verify", seen)
-    operator.post(reverse(OVERVIEW), {"verify": "1"})
-    assert atomic == [False]
+    monkeypatch.setattr(NeuroonClient, "list_products", seen)
+    operator.post(reverse(OVERVIEW), {"compare": "1"})
+    row = SyncedProduct.objects.get()
+    url = reverse("admin:neuroon_django_syncedproduct_act", args=[row.pk])
+    operator.post(url, {"act": "ask"})
+    assert atomic == [False, False]
 
 
 @pytest.mark.parametrize(
     ("button", "woken"),
-    [("resume", {FLUSH_PRODUCTS, FLUSH_ORDERS}), ("scan", {FLUSH_PRODUCTS})],
+    [
+        ("resume", {FLUSH_PRODUCTS, FLUSH_ORDERS}),
+        ("sync", {FLUSH_PRODUCTS, FLUSH_ORDERS}),
+        ("scan", {FLUSH_PRODUCTS}),
+        ("verify", {VERIFICATION}),
+        ("compare", set()),
+    ],
 )
 def test_buttons_wake_who_has_work_now(neuroon, operator, monkeypatch, button, woken):
     asked = []
-    monkeypatch.setattr(overview, "wake_after_commit", asked.append)
+    monkeypatch.setattr(buttons, "wake_after_commit", asked.append)
     operator.post(reverse(OVERVIEW), {button: "1"})
     assert set(asked) == woken
 
@@ -107,21 +136,31 @@ def test_scan_makes_the_next_run_scan(neuroon, flush, operator):
     make_product("A")
     flush()
     Product.objects.update(title="New")
-    operator.post(reverse(OVERVIEW), {"scan": "1"})
+    answer = operator.post(reverse(OVERVIEW), {"scan": "1"}, follow=True)
+    text = " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+    assert "Last scan asked for, waits for a worker" in text
     flush()
     assert neuroon.products["A"]["name"] == "New"
+
+
+def verify(operator) -> str:
+    """Press the button, and be the worker; return the page that follows."""
+    answer = operator.post(reverse(OVERVIEW), {"verify": "1"}, follow=True)
+    assert answer.redirect_chain and "asked for, waits for a worker" in answer.content.decode()
+    tasks.verify_shop()
+    return operator.get(reverse(OVERVIEW)).content.decode()
 
 
 def test_verify_shows_the_steps(neuroon, operator):
     make_product("A")
     neuroon.verified = False
-    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
-    assert "The verification has passed." in html
+    html = verify(operator)
+    assert 'neuroon-failed">' not in html
     assert neuroon.verified
     assert current_shop().verified_domain == "https://mystore.com"
     neuroon.conflict = True
-    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
-    assert "Failed: domain" in html
+    html = verify(operator)
+    assert '<span class="neuroon-state neuroon-failed">failed</span></td><th scope="row">domain' in html
     assert "open a support ticket" in html
     assert neuroon.api_key not in html
 
@@ -129,27 +168,90 @@ def test_verify_shows_the_steps(neuroon, operator):
 @pytest.mark.parametrize(("name", "value"), [("TIMEOUT", "60s"), ("IN_FLIGHT", "four")])
 def test_verify_with_a_wrong_setting_names_it(neuroon, settings, operator, name, value):
     setattr(settings, f"NEUROON_{name}", value)
-    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
-    assert "Failed: settings" in html
+    html = verify(operator)
+    assert (
+        '<span class="neuroon-state neuroon-failed">failed</span></td><th scope="row">settings' in html
+    )
     assert f"NEUROON_{name} is &#x27;{value}&#x27;, which is no value for it." in html
 
 
 def test_the_overview_in_spanish(neuroon, settings, operator):
     settings.LANGUAGE_CODE = "es"
-    shop = current_shop()
-    shop.endpoint("products").failed(KeyRefused("no", method="POST", path="/p", status=401))
+    operator.post(reverse(OVERVIEW), {"verify": "1"})
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    assert "pedido, espera a un proceso de trabajo" in html
     neuroon.conflict = True
-    html = operator.post(reverse(OVERVIEW), {"verify": "1"}).content.decode()
-    paused = re.findall(r"<li><strong>(.+?)</strong>", html)
-    assert paused == ["productos", "borrados", "conversiones", "token"]
-    steps = list(dict.fromkeys(re.findall(r'<th scope="row">(.+?)</th><td>', html)))
-    assert steps[:7] == [
-        "ajustes",
-        "fuentes",
-        "tablas",
-        "celery",
-        "api",
-        "ruta",
-        "dominio",
-    ]
-    assert "Ha fallado: dominio" in html
+    tasks.verify_shop()
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    section = html.partition('id="neuroon-steps"')[2]
+    steps = list(dict.fromkeys(re.findall(r'<th scope="row">(.+?)</th><td>', section)))
+    assert steps[:7] == ["ajustes", "fuentes", "tablas", "celery", "api", "ruta", "dominio"]
+    assert 'neuroon-failed">fallo</span></td><th scope="row">dominio' in html
+
+
+def test_what_was_rejected_stands_by_reason_and_is_tried_again(neuroon, flush, operator):
+    for n in range(3):
+        make_product(f"P-{n}", price=None)
+    make_product("LONG", price="-1")
+    flush()
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    assert "Retry these 3" in html and "Retry 1" in html
+    assert 'href="/admin/neuroon_django/syncedproduct/?error=no%20price"' in html
+    data = {"retry": "1", "kind": "product", "reason": "no price"}
+    answer = operator.post(reverse(OVERVIEW), data, follow=True)
+    assert [str(m) for m in answer.context["messages"]] == ["3 products are queued."]
+    statuses = dict(SyncedProduct.objects.values_list("external_id", "status"))
+    assert statuses == {"P-0": "pending", "P-1": "pending", "P-2": "pending", "LONG": "rejected"}
+
+
+def test_orders_are_tried_again_by_their_reason(neuroon, flush_orders, operator):
+    make_order("1", make_product("A"))
+    neuroon.fault("status", status=422, endpoint="conversion")
+    flush_orders()
+    row = Conversion.objects.get()
+    assert row.status == "rejected" and row.failed_at
+    data = {"retry": "1", "kind": "order", "reason": row.last_error}
+    answer = operator.post(reverse(OVERVIEW), data, follow=True)
+    assert [str(m) for m in answer.context["messages"]] == ["1 order is queued."]
+
+
+def test_products_are_counted_when_somebody_asks(neuroon, flush, operator):
+    make_product("A"), make_product("B"), make_product("C", price=None)
+    flush()
+    page = operator.get(reverse(OVERVIEW)).content.decode()
+    assert "<dt>Last compared</dt><dd>never</dd>" in page
+    answer = operator.post(reverse(OVERVIEW), {"compare": "1"}, follow=True)
+    html = answer.content.decode()
+    assert [str(m) for m in answer.context["messages"]] == ["The products were counted."]
+    assert "<dt>In the shop</dt><dd>3</dd>" in html
+    assert "<dt>In step or on the way</dt><dd>2</dd>" in html
+    assert "<dt>At Neuroon</dt><dd>2</dd>" in html
+    assert "<dt>Last compared</dt><dd>never</dd>" not in html
+    neuroon.fault("status", status=503, endpoint="list")
+    answer = operator.post(reverse(OVERVIEW), {"compare": "1"}, follow=True)
+    assert "Neuroon did not say: " in answer.content.decode()
+
+
+@pytest.mark.parametrize("button", [*buttons.BUTTONS])
+def test_every_button_is_in_the_log_and_ends_in_a_redirect(neuroon, operator, button):
+    answer = operator.post(reverse(OVERVIEW), {button: "1"})
+    assert (answer.status_code, answer["Location"]) == (302, reverse(OVERVIEW))
+    entry = LogEntry.objects.get()
+    assert entry.change_message in [str(m) for m in get_messages(answer.wsgi_request)]
+
+
+def test_an_unknown_button_is_none(neuroon, operator):
+    assert operator.post(reverse(OVERVIEW), {"explode": "1"}).status_code == 404
+
+
+def test_the_search_itself_on_a_page(neuroon, operator, reader):
+    url = reverse("admin:neuroon_django_shopstate_preview")
+    answer = reader.get(url)
+    assert 'src="https://cdn.neuroon.ai/widget.js"' in answer.content.decode()
+    assert 'data-token="' in answer.content.decode()
+
+
+def test_without_a_token_the_preview_says_so(neuroon, reader, settings):
+    settings.NEUROON_API_KEY = ""
+    html = reader.get(reverse("admin:neuroon_django_shopstate_preview")).content.decode()
+    assert "There is no widget token yet" in html

@@ -18,6 +18,7 @@ def celery_config(monkeypatch) -> SimpleNamespace:
         broker_write_url=None,
         task_always_eager=False,
         beat_schedule=beat_schedule(),
+        beat_scheduler="celery.beat:PersistentScheduler",
     )
     monkeypatch.setattr(project, "current_app", SimpleNamespace(conf=config))
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.shop.neuroon import CatalogueFeed
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
 ROOT = Path(__file__).parents[3]
+import_module(f"{TASKS_FRAMEWORK}.signals")  # it forgets backends where a test changes TASKS
 
 
 def test_a_right_project_hears_nothing():
@@ -49,6 +51,18 @@ def test_a_subclass_of_the_middleware_keeps_the_clicks(settings):
     assert messages() == []
 
 
+def test_two_middlewares_that_keep_the_clicks(settings):
+    ours = "neuroon_django.middleware.ClickAttributionMiddleware"
+    settings.MIDDLEWARE = [ours, f"{__name__}.Consenting"]
+    assert messages() == [
+        (
+            "neuroon.W017",
+            f"MIDDLEWARE keeps the shoppers' clicks 2 times: {ours}, {__name__}.Consenting.",
+            "Remove all but one; until then clicks are kept only if each of them allows it.",
+        )
+    ]
+
+
 def test_switched_off_is_quiet(settings):
     settings.NEUROON_ENABLED = False
     settings.NEUROON_API_KEY = ""
@@ -62,7 +76,7 @@ def test_a_tasks_backend_that_keeps_no_message(settings, backend):
     settings.TASKS = {"default": {"BACKEND": f"{TASKS_FRAMEWORK}.backends.{backend}"}}
     assert messages(deploy=True) == [
         (
-            "neuroon.W030",
+            "neuroon.W021",
             "The default backend of TASKS keeps no message: no worker is woken by a change.",
             "Set TASKS to a backend with workers, as django-tasks-db has one; or set "
             "NEUROON_TASKS = None and run neuroon_sync --watch.",
@@ -84,7 +98,7 @@ def test_a_tasks_framework_that_takes_no_task(settings, monkeypatch, backend, to
     settings.TASKS = {"default": backend}
     monkeypatch.delitem(sys.modules, FRAMEWORK_TASKS, raising=False)
     [(id, message, hint)] = messages()
-    assert id == "neuroon.E030"
+    assert id == "neuroon.E021"
     assert message.startswith('NEUROON_TASKS is "django", but no task can be made: ')
     assert told in message
     assert hint.startswith("Django 6.0 has the framework, before it pip install django-tasks;")
@@ -117,7 +131,6 @@ def test_celery_that_wakes_nobody(settings, celery_config):
 def test_deployment(settings, celery_config):
     settings.NEUROON_API_URL = "http://localhost:8001"
     settings.NEUROON_STOREFRONT_URL = "http://localhost:8000"
-    del celery_config.beat_schedule["neuroon-flush-products"]
     assert messages() == []
     assert messages(deploy=True) == [
         (
@@ -130,12 +143,40 @@ def test_deployment(settings, celery_config):
             "NEUROON_STOREFRONT_URL is 'http://localhost:8000', which shoppers cannot open.",
             'Set it to "https://mystore.com".',
         ),
-        (
-            "neuroon.W011",
-            "Celery beat does not run neuroon_django.tasks.flush_products.",
-            "CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()",
-        ),
     ]
+
+
+BEAT = {
+    "one task is missing": ({"neuroon-flush-products": None}, ["flush_products"]),
+    "another is": ({"neuroon-scan-catalogue": None}, ["scan_catalogue"]),
+    "under another name": ({"neuroon-flush-products": None, "mine": "flush_products"}, []),
+}
+
+
+@pytest.mark.parametrize("case", BEAT)
+def test_beat_that_does_not_run_a_task(celery_config, case):
+    changes, missing = BEAT[case]
+    for name, task in changes.items():
+        celery_config.beat_schedule.pop(name, None)
+        if task:
+            celery_config.beat_schedule[name] = {"task": f"neuroon_django.tasks.{task}"}
+    expected = (
+        "neuroon.W011",
+        f"Celery beat does not run {', '.join(f'neuroon_django.tasks.{name}' for name in missing)}.",
+        "CELERY_BEAT_SCHEDULE = neuroon_django.schedules.beat_schedule()",
+    )
+    assert messages() == ([expected] if missing else [])
+
+
+@pytest.mark.parametrize("schedule", [None, {}, {"mine": {"task": "shop.tasks.mine"}}])
+def test_a_schedule_that_is_missing_or_was_replaced(settings, celery_config, schedule):
+    celery_config.beat_schedule = schedule
+    assert [id for id, _message, _hint in messages()] == ["neuroon.W011"]
+    celery_config.beat_scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+    assert messages() == []  # nobody knows what stands in the database
+    celery_config.beat_scheduler = "celery.beat:PersistentScheduler"
+    settings.NEUROON_AUTO_SYNC = False
+    assert messages() == []
 
 
 @pytest.mark.parametrize("name", ["API_URL", "STOREFRONT_URL"])
@@ -171,6 +212,23 @@ def test_no_currency_anywhere(settings, monkeypatch, unset):
             'Set NEUROON_CURRENCY = "EUR", or currency = Value("EUR") in the feed.',
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "may_be_null"),
+    [
+        ("brand__name", True),
+        ("stockrecords__price", True),
+        ("title", False),
+        ("get_absolute_url", False),
+    ],
+)
+def test_a_currency_that_may_be_null(settings, monkeypatch, path, may_be_null):
+    use_feed(monkeypatch, Product, type("Feed", (CatalogueFeed,), {"currency": path}))
+    settings.NEUROON_CURRENCY = None
+    told = f'Feed may find no currency by "{path}", and NEUROON_CURRENCY is not set: USD is sent.'
+    found = [message for id, message, _hint in messages() if id == "neuroon.W005"]
+    assert found == ([told] if may_be_null else [])
 
 
 def test_several_shops_are_named(settings, monkeypatch):

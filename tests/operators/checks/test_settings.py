@@ -74,7 +74,7 @@ RIGHT = {
     "TASKS": [None, "", "celery", "django"],
     "SCAN_EVERY": [None, 1, 0.5, timedelta(hours=6)],
     "QUEUE": [None, "neuroon"],
-    "CONTEXT": [None, "shop.scopes.everything"],
+    "CONTEXT": [None, "contextlib.nullcontext"],
     "LANGUAGE": [None, "es", "es-mx", "EN-gb", "de-li"],
     "DEBOUNCE": [0],
     "WIDGET_URL": ["/static/widget.js", "https://cdn.neuroon.ai/widget@0.9.10/widget.js"],
@@ -85,7 +85,8 @@ RIGHT = {
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in RIGHT.items() for v in values])
 def test_a_right_value_is_not(settings, name, value):
     setattr(settings, f"NEUROON_{name}", value)
-    assert messages() == []
+    about_backends = "neuroon.W021"  # TASKS itself is as Django has it, which keeps no message
+    assert [message for message in messages() if message[0] != about_backends] == []
 
 
 def test_every_setting_was_tried_wrong():
@@ -225,3 +226,65 @@ def test_checks_are_in_english_whatever_the_language(settings):
     assert len(english) == 5
     with translation.override("es"):
         assert messages(deploy=True) == english
+
+
+QUOTED = {
+    "API_KEY": '"sk_0123"',
+    "SHOP_ID": "'shop_1'",
+    "STOREFRONT_URL": '"https://mystore.com"',
+    "CURRENCY": "\N{LEFT DOUBLE QUOTATION MARK}EUR\N{RIGHT DOUBLE QUOTATION MARK}",
+}
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_a_value_in_quotes(settings, name):
+    setattr(settings, f"NEUROON_{name}", QUOTED[name])
+    assert (
+        "neuroon.E001",
+        f"NEUROON_{name} begins with a quotation mark, which is part of its value.",
+        "Remove the quotes around it in the file that sets it.",
+    ) in messages()
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://mystore.com/shop", "https://mystore.com"),
+        ("https://MyStore.com", "https://mystore.com"),
+        ("https://MyStore.com/es/", "https://mystore.com"),
+        ("https://mystore.com/", ""),
+        ("https://mystore.com:8443", ""),
+        ("https://tiendä.es", ""),
+        ("not an address", ""),
+    ],
+)
+def test_a_storefront_that_is_more_than_a_site(settings, url, site):
+    settings.NEUROON_STOREFRONT_URL = url
+    found = [(message, hint) for id, message, hint in messages() if id == "neuroon.W018"]
+    told = "a path or capital letters make it another address than the domain's."
+    hint = f'Set it to "{site}", the address alone, as in Neuroon\'s dashboard.'
+    assert found == ([(f"NEUROON_STOREFRONT_URL is {url.rstrip('/')}: {told}", hint)] if site else [])
+
+
+RIGHT_HINT = "Set it to the dotted path of a context manager that takes no arguments."
+CONTEXTS = {
+    "no.such.module": ("ModuleNotFoundError: No module named 'no'", RIGHT_HINT),
+    "nonsense": ("ImportError: nonsense doesn't look like a module path", RIGHT_HINT),
+    "contextlib.nothing": (
+        'ImportError: Module "contextlib" does not define a "nothing" attribute/class',
+        RIGHT_HINT,
+    ),
+    "broken_scopes.everything": (
+        "ModuleNotFoundError: No module named 'not_installed'",
+        "Install not_installed, or correct the import of it there.",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", CONTEXTS)
+def test_a_context_that_cannot_be_used(settings, tmp_path, monkeypatch, path):
+    (tmp_path / "broken_scopes.py").write_text("import not_installed")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.NEUROON_CONTEXT = path
+    wrong, hint = CONTEXTS[path]
+    assert messages() == [("neuroon.E017", f"NEUROON_CONTEXT is {path!r}: {wrong}.", hint)]

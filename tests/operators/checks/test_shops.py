@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.operators.checks.checking import messages
+from neuroon_django import ProductFeed
+from tests.operators.checks.checking import REQUIRED, messages, use_feed
+from tests.shop.models import Item
 
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
@@ -98,6 +100,41 @@ def test_flat_values_that_all_shops_share_are_no_conflict(settings):
     settings.NEUROON_API_KEY, settings.NEUROON_CURRENCY = "sk_shared", "EUR"
     settings.NEUROON_SHOPS = {"es": ES, "uk": UK | {"API_KEY": ""}}
     assert messages() == []
+
+
+@pytest.mark.parametrize(
+    ("aliases", "message", "hint"),
+    [
+        (["es"], "", ""),
+        (["uk", "es"], "", ""),
+        (["ukk"], "'ukk'", 'Did you mean "uk"?'),
+        (["market"], "'market'", "There are: es, uk."),
+        ([5], "5", "There are: es, uk."),
+    ],
+)
+def test_a_feed_names_shops_that_there_are(settings, monkeypatch, aliases, message, hint):
+    settings.NEUROON_SHOP_ID, settings.NEUROON_SHOPS = "", {"es": ES, "uk": UK}
+    feed = type("ItemFeed", (ProductFeed,), REQUIRED | {"shops": aliases})
+    use_feed(monkeypatch, Item, feed)
+    text = f"ItemFeed: shops names {message}, and no shop is called so."
+    assert messages() == ([("neuroon.E019", text, hint)] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("django.urls.reverse", ""),
+        (None, ""),
+        ("shop_of", "shop_of doesn't look like a module path"),
+        ("no_such.module", "No module named 'no_such'"),
+        ("django.VERSION", "it cannot be called"),
+    ],
+)
+def test_the_function_of_a_request_is_there(settings, path, reason):
+    settings.NEUROON_SHOP_FOR_REQUEST = path
+    message = f"NEUROON_SHOP_FOR_REQUEST is {path!r}: {reason}."
+    hint = 'Set it to "shop.markets.alias_of", the dotted path of a function of a request, or None.'
+    assert messages() == ([("neuroon.E020", message, hint)] if reason else [])
 
 
 def test_no_message_shows_a_key(settings):

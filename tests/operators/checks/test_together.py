@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from neuroon_django import ProductFeed
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from tests.operators.checks.checking import REQUIRED, messages
-from tests.shop.models import Order, Product, Tenanted
+from tests.shop.models import Brand, Gadget, Item, Maker, Order, Product, Tenanted, Tool, Voucher
 
 pytestmark = pytest.mark.usefixtures("quiet_project")
 
@@ -55,3 +56,41 @@ def test_law_16_models_in_several_databases(settings):
             "Route neuroon_django to the database of the shop's models.",
         )
     ]
+
+
+def test_law_06_a_database_that_commits_by_hand(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+    assert messages() == [
+        (
+            "neuroon.E018",
+            'DATABASES["default"] has AUTOCOMMIT = False: nothing that the app writes would stay.',
+            "Remove AUTOCOMMIT, and use ATOMIC_REQUESTS or transaction.atomic() instead.",
+        )
+    ]
+
+
+def feed(name: str, **entries: object) -> type:
+    return type(name, (ProductFeed,), REQUIRED | entries)
+
+
+SAME = {
+    "both at pk": ({Item: {}, Brand: {}}, "ItemFeed and BrandFeed"),
+    "by the key's name": ({Item: {"external_id": "id"}, Brand: {}}, "ItemFeed and BrandFeed"),
+    "three": ({Item: {}, Brand: {}, Maker: {}}, "ItemFeed and BrandFeed and MakerFeed"),
+    "a child and its parent": ({Item: {}, Tool: {}}, "ItemFeed and ToolFeed"),
+    "one has another id": ({Item: {"external_id": "code"}, Brand: {}}, ""),
+    "a method": ({Item: {"external_id": lambda feed, item: f"I{item.pk}"}, Brand: {}}, ""),
+    "a key that no other table has": ({Item: {}, Gadget: {}}, ""),
+    "a key of text": ({Item: {}, Voucher: {}}, ""),
+    "one feed": ({Item: {}}, ""),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_feeds_that_count_alike(use_feeds, case):
+    models, names = SAME[case]
+    use_feeds(*((model, feed(f"{model.__name__}Feed", **own)) for model, own in models.items()))
+    found = [(message, hint) for id, message, hint in messages() if id == "neuroon.W019"]
+    told = f"{names} have the primary key as their external_id: two products may have the same."
+    hint = 'Let external_id name a column that differs in all of them, such as "sku".'
+    assert found == ([(told, hint)] if names else [])

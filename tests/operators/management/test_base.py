@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
+from django.core.management import load_command_class
 
 from neuroon_django.conf import Settings, ShopConfig
 from neuroon_django.models import ShopState
@@ -73,3 +75,23 @@ def test_ctrl_c_ends_the_whole_command(neuroon, british, monkeypatch):
     assert out == "Shop es\n\n"
     assert str(failed).startswith("Interrupted. Nothing is lost")
     assert not ShopState.objects.exists()
+
+
+def test_a_domain_is_one_shops(neuroon, british):
+    out, failed = failing("neuroon_verify", "--domain", "https://mystore.com")
+    assert (out, failed.returncode) == ("", 2)
+    assert str(failed) == "A domain is one shop's: add --shop ALIAS. There are: es, uk."
+    make_product("A")
+    run("neuroon_verify", "--domain", "https://mystore.co.uk", "--shop", "uk")
+    assert (neuroon.domains, british.domains) == ([], ["https://mystore.co.uk"])
+
+
+def test_the_help_of_each_command_ends_with_examples_and_exit_codes():
+    for command in COMMANDS:
+        parser = load_command_class("neuroon_django", command).create_parser("manage.py", command)
+        for line in re.findall(r"^  manage.py (.*?)  ", parser.format_help(), re.M):
+            name, *options = line.split()
+            assert name == command
+            parser.parse_args(options)
+        codes = parser.format_help().partition("exit codes:\n")[2].splitlines()
+        assert [line.split()[0] for line in codes] == ["0", "1", "2"]

@@ -20,8 +20,8 @@ from neuroon_django.feeds import registry
 from neuroon_django.models import Endpoint, Group, ShopState, SyncedProduct
 from tests.factories import end_blocks, make_product
 from tests.feeds_in_use import item_feed
-from tests.operators.commands import neuroon_sync, summary
-from tests.shop.models import Product, Voucher
+from tests.operators.commands import neuroon_sync, printed, summary
+from tests.shop.models import Product, StockRecord, Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,8 +31,8 @@ def neuroon_reconcile(*options: str) -> tuple[str, CommandError | None]:
     try:
         call_command("neuroon_reconcile", *options, stdout=out, stderr=io.StringIO())
     except CommandError as error:
-        return out.getvalue(), error
-    return out.getvalue(), None
+        return printed(out), error
+    return printed(out), None
 
 
 def table(**counts: int) -> str:
@@ -41,6 +41,7 @@ def table(**counts: int) -> str:
         "same": "Identical           ",
         "under_way": "Queued or rejected  ",
         "strays": "Only at Neuroon     ",
+        "gone": "Gone from the shop  ",
         "orphans": "Without a feed      ",
         "lost": "Missing at Neuroon  ",
         "different": "Different           ",
@@ -257,7 +258,8 @@ def test_a_list_that_cannot_be_read_changes_nothing(twelve, settings):
     with twelve.faulty("status", status=403, endpoint="list"):
         out, failed = neuroon_reconcile("--fix")
     assert out == ""
-    assert failed.returncode == 1
+    assert failed.returncode == 2
+    assert str(failed).startswith("Nothing was compared, as Neuroon's list could not be read: ")
     assert "403" in str(failed)
     assert len(twelve.products) == 12
 
@@ -296,3 +298,54 @@ def test_law_09_the_list_is_not_asked_for_while_neuroon_wants_to_be_left_alone(
     assert neuroon_reconcile()[1] is None
     assert asked[0] == 0
     assert len(neuroon.requests_to("list")) == 1
+
+
+GHOSTS = {
+    "deleted": lambda: Product.objects.filter(sku__in=["P-00", "P-01"])._raw_delete("default"),
+    "unlisted": lambda: Product.objects.filter(sku__in=["P-00", "P-01"]).update(is_published=False),
+}
+
+
+@pytest.mark.parametrize("how", GHOSTS)
+def test_what_the_shop_has_or_lists_no_more_differs_and_is_taken_out(twelve, how):
+    """No signal told of it, and the rows say that all is well."""
+    if how == "deleted":
+        StockRecord.objects.filter(product__sku__in=["P-00", "P-01"])._raw_delete("default")
+    GHOSTS[how]()
+    output = table(listed=12, same=10, gone=2) + "Gone from the shop: P-00\nGone from the shop: P-01\n"
+    out, failed = neuroon_reconcile()
+    assert (out, failed.returncode) == (output, 1)
+    assert len(twelve.products) == 12
+    out, failed = neuroon_reconcile("--fix")
+    assert (out, failed) == (output + summary(deleted=2, requests=2), None)
+    assert len(twelve.products) == 10
+    assert neuroon_reconcile() == (table(listed=10, same=10), None)
+
+
+def test_a_product_that_changed_its_id_is_gone_under_the_old_one(twelve):
+    Product.objects.filter(sku="P-00").update(sku="P-00b")
+    out, _failed = neuroon_reconcile()
+    assert out == table(listed=12, same=11, gone=1) + "Gone from the shop: P-00\n"
+    _out, failed = neuroon_reconcile("--fix")
+    assert failed is None
+    assert "P-00b" in twelve.products
+    assert "P-00" not in twelve.products
+    assert neuroon_reconcile() == (table(listed=12, same=12), None)
+
+
+def test_law_07_too_much_that_seems_gone_is_not_believed(twelve, use_feeds):
+    """All of one feed, though less than half of the shop: the brake of a scan holds here too."""
+    use_feeds(*registry.feeds.values(), (Voucher, item_feed(external_id="key")))
+    Voucher.objects.create(key="V", title="t")
+    neuroon_sync()
+    Voucher.objects.all()._raw_delete("default")
+    out, failed = neuroon_reconcile("--fix")
+    assert out.startswith(table(listed=13, same=12, gone=1))
+    assert str(failed) == (
+        "Nothing was deleted: 1 of 1 products of shop.voucher seem to be gone. "
+        "To delete all the same, add --force."
+    )
+    assert "V" in twelve.products
+    _out, failed = neuroon_reconcile("--fix", "--force")
+    assert failed is None
+    assert "V" not in twelve.products

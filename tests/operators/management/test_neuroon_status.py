@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.utils import timezone, translation
 
-from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited, Unavailable
-from neuroon_django.models import Change
+from neuroon_django.exceptions import KeyRefused, RateLimited
+from neuroon_django.models import ShopState, SyncedProduct
 from neuroon_django.operations.status import resume
-from tests.factories import current_shop, make_product
-from tests.operators.commands import run
+from neuroon_django.operations.verification import Verification
+from tests.factories import another_shop, current_shop, make_product
+from tests.operators.commands import failing, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,12 +24,23 @@ def neuroon_status(*options: str) -> str:
     return run("neuroon_status", *options)
 
 
-def test_a_healthy_shop(neuroon, flush):
+@pytest.fixture
+def live(neuroon, flush):
+    """A shop that works, with one product."""
     make_product("A")
     flush()
+    list(Verification(current_shop().config).run())
+
+
+def test_a_healthy_shop(neuroon, live):
     shop = current_shop()
-    moments = [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (shop.last_success_at, shop.scanned_at)]
-    assert neuroon_status() == (
+    moments = [
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+        for moment in (shop.last_success_at, shop.run_at, shop.scan_ended_at)
+    ]
+    out = neuroon_status()
+    assert out == (
+        "green: The only product is live.\n"
         f"Shop shop_sandbox at {neuroon.url}\n"
         "Products, pending            0\n"
         "Products, sending            0\n"
@@ -45,79 +57,88 @@ def test_a_healthy_shop(neuroon, flush):
         "Unprocessed changes          0\n"
         "Queued                       0\n"
         "Queue age                    —\n"
+        "Time to index                1 s for half, 1 s for 95 %\n"
         f"Last success                 {moments[0]}\n"
-        f"Last scan                    {moments[1]}\n"
-        "Verified domain              —\n"
+        f"Last run                     {moments[1]}\n"
+        "Last beat                    —\n"
+        f"Last scan                    {moments[2]}\n"
+        "Verified domain              https://mystore.com\n"
         "Route                        plugin\n"
-        "Widget token                 —\n"
+        "Widget token                 0 s old, issued by Neuroon\n"
         "Products allowed             1,000,000\n"
     ).replace("  0\n", f"{'':>8}  0\n").replace("  1\n", f"{'':>8}  1\n")
 
 
-def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, flush):
+def test_a_wait_that_neuroon_asked_for_is_told_and_needs_nobody(neuroon, live):
     shop = current_shop()
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
     shop.endpoint("products").failed(error)
-    until = timezone.localtime(current_shop().endpoint("products").blocked_until)
-    line = f"products: Neuroon asked to wait until {until:%H:%M:%S}"
+    line = "products: Neuroon asked to wait, next try in 50 min"
     assert neuroon_status().splitlines()[-1] == line
-    [wait] = json.loads(neuroon_status("--json"))["waits"]
+    [wait] = json.loads(neuroon_status("--json"))["default"]["waits"]
     assert (wait["group"], wait["reason"]) == ("products", "Neuroon asked to wait")
     assert (wait["status"], wait["cure"]) == (None, "")
 
 
-def test_what_needs_a_person(neuroon, flush):
-    make_product("A", price=None)
+def test_what_needs_a_person(neuroon, live, flush):
     make_product("B", price=None)
+    make_product("C", price=None)
     flush()
-    make_product("C")
-    Change.objects.update(created_at=timezone.now() - timedelta(hours=2))
     shop = current_shop()
     shop.endpoint("products").failed(
         KeyRefused("Invalid API key", method="POST", path="/p", status=401)
     )
-    with pytest.raises(CommandError) as failed:
-        neuroon_status()
-    assert failed.value.returncode == 1
-    assert str(failed.value).splitlines() == [
-        "Paused for products, deletes, conversions and token: POST /p: 401 Invalid API key. "
-        "Correct NEUROON_API_KEY, then run: manage.py neuroon_verify",
-        "The oldest queued change is 2:00:00 old. "
-        "Start a Celery worker with beat, or run: manage.py neuroon_sync",
-        "2 products were rejected (no price). Fix them, then run: manage.py neuroon_sync --retry",
-    ]
-    out = io.StringIO()
-    with pytest.raises(CommandError):
-        call_command("neuroon_status", stdout=out)
-    assert out.getvalue().splitlines()[-2:] == [str(failed.value).splitlines()[0], "2 × no price"]
-    with translation.override("es"), pytest.raises(CommandError, match=r"^Paused for products, .*POST"):
+    out, error = failing("neuroon_status")
+    assert error.returncode == 1
+    since = f"{timezone.localtime(current_shop().last_success_at):%H:%M}"
+    first, second = str(error).splitlines()
+    paused = f"Nothing has been delivered since {since}: Neuroon refused the key (401); next try in "
+    assert out.splitlines()[0].startswith(f"red: {paused}")
+    assert first.startswith(paused)
+    assert first.endswith(". Correct NEUROON_API_KEY, then run: manage.py neuroon_verify")
+    rejected = "2 products were rejected (no price). Fix them, then run: manage.py neuroon_sync --retry"
+    assert second == rejected
+    with translation.override("es"), pytest.raises(CommandError, match=r"^Nothing has been delivered"):
         neuroon_status()
     resume(shop)
-    out = neuroon_status("--max-age", "7300", "--max-rejected", "2")
+    out = neuroon_status("--max-rejected", "2")
+    assert out.splitlines()[0] == "green: 1 product is live."
     assert out.splitlines()[-1] == "2 × no price"
 
 
-def test_each_reason_of_a_pause_is_told_once_with_its_groups(neuroon):
-    shop = current_shop()
-    shop.endpoint("products").failed(Forbidden("Not yours", method="POST", path="/p", status=403))
-    shop.endpoint("token").failed(Unavailable("Bad Gateway", method="POST", path="/t", status=502))
-    with pytest.raises(CommandError) as failed:
-        neuroon_status()
-    assert str(failed.value).splitlines() == [
-        "Paused for products and deletes: POST /p: 403 Not yours. "
-        "To see what to correct, run: manage.py neuroon_verify",
-        "Paused for token: POST /t: 502 Bad Gateway.",  # ends by itself
-    ]
+def test_tables_that_cannot_be_read_are_a_verdict(neuroon, monkeypatch):
+    def unreadable(*args: object) -> None:
+        raise DatabaseError("no such table")
+
+    monkeypatch.setattr(type(ShopState.objects), "for_config", unreadable)
+    out, error = failing("neuroon_status", "--json")
+    assert error.returncode == 2
+    text = "The app's tables cannot be read: no such table."
+    assert json.loads(out) == {"default": {"verdict": {"level": "red", "text": text}}}
+    assert str(error) == f"{text} Run: manage.py migrate"
 
 
-def test_json_is_a_document_and_nothing_else(neuroon, flush):
-    make_product("A", price=None)
-    make_product("B")
+def test_a_shop_is_forgotten_when_it_is_said(neuroon, live):
+    SyncedProduct.objects.update(shop=another_shop("shop_old", neuroon.url).pk)
+    _, error = failing("neuroon_status", "--forget", neuroon.shop_id, "--no-input")
+    assert (error.returncode, SyncedProduct.objects.count()) == (2, 1)
+    assert neuroon_status("--forget", "shop_old", "--no-input") == (
+        "All rows of shop_old are deleted.\n1 product is left at Neuroon.\n"
+    )
+    assert SyncedProduct.objects.count() == 0
+
+
+def test_json_is_a_document_and_nothing_else(neuroon, live, flush):
+    make_product("B", price=None)
     flush()
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"^1 product was rejected \(no price\)\. Fix it"):
         call_command("neuroon_status", "--json", stdout=out)
-    output = json.loads(out.getvalue())
+    output = json.loads(out.getvalue())["default"]
+    assert output["verdict"] == {
+        "level": "amber",
+        "text": "1 product is live; 1 needs you: no price.",
+    }
     assert output["products"] == {
         "pending": 0,
         "sending": 0,
@@ -132,6 +153,8 @@ def test_json_is_a_document_and_nothing_else(neuroon, flush):
             "text": "1 product was rejected (no price)",
             "cure": "Fix it, then run: manage.py neuroon_sync --retry",
             "id": "",
+            "level": "amber",
+            "action": "retry",
         }
     ]
     assert output["quota"]["maxProducts"] == 1_000_000
@@ -155,10 +178,14 @@ def test_a_wrong_setting_is_a_problem_and_nobody_is_asked(neuroon, settings, nam
         "text": f"NEUROON_{name} is '{value}', which is no value for it.",
         "cure": hint,
         "id": "neuroon.E001",
+        "level": "red",
+        "action": "",
     }
     line = "{text} {cure} ({id})".format(**problem)
-    assert (str(failed.value), failed.value.returncode) == (line, 1)
-    assert json.loads(out.getvalue())["problems"] == [problem]
+    assert (str(failed.value).splitlines()[0], failed.value.returncode) == (line, 1)
+    output = json.loads(out.getvalue())["default"]
+    assert output["verdict"] == {"level": "red", "text": problem["text"]}
+    assert output["problems"][0] == problem
     assert neuroon.requests == []
 
 
@@ -173,7 +200,7 @@ def test_law_15_the_key_does_not_travel_to_an_address_that_a_check_refuses(
     assert asked == []
 
 
-def test_it_tells_without_neuroon(neuroon, settings):
+def test_it_tells_without_neuroon(neuroon, live, settings):
     neuroon.stop()
     assert "Products allowed" not in neuroon_status()
     settings.NEUROON_API_KEY = ""

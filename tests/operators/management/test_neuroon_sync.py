@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -9,7 +12,7 @@ from neuroon_django.delivery.pacing import Pacing
 from neuroon_django.feeds import registry
 from neuroon_django.models import ShopState, SyncedProduct
 from tests.factories import make_order, make_product
-from tests.operators.commands import neuroon_sync, summary
+from tests.operators.commands import failing, neuroon_sync, summary
 from tests.shop.models import Product, StockRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,9 +118,9 @@ def test_remove_all_does_nothing_without_a_yes(neuroon, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"NEUROON_API_KEY": ""}, "NEUROON_API_KEY is not set."),
-        ({"NEUROON_SHOP_ID": ""}, "NEUROON_SHOP_ID is not set."),
-        ({"NEUROON_ENABLED": False}, "NEUROON_ENABLED is False."),
+        ({"NEUROON_API_KEY": ""}, "NEUROON_API_KEY is not set. Set it from Neuroon's dashboard."),
+        ({"NEUROON_SHOP_ID": ""}, "NEUROON_SHOP_ID is not set. Set it from Neuroon's dashboard."),
+        ({"NEUROON_ENABLED": False}, "NEUROON_ENABLED is False. Set NEUROON_ENABLED = True."),
     ],
 )
 def test_it_cannot_run_without(neuroon, settings, changes, reason):
@@ -125,7 +128,7 @@ def test_it_cannot_run_without(neuroon, settings, changes, reason):
         setattr(settings, name, value)
     with pytest.raises(CommandError) as refused:
         neuroon_sync()
-    assert (str(refused.value), refused.value.returncode) == (reason, 2)
+    assert (str(refused.value), refused.value.returncode) == (f"Nothing is sent: {reason}", 2)
     assert neuroon.requests == []
 
 
@@ -166,3 +169,81 @@ def test_ctrl_c_before_anything_is_sent_says_to_run_the_same_again(neuroon, monk
     with pytest.raises(CommandError) as stopped:
         neuroon_sync("--remove-all")
     assert str(stopped.value) == "Interrupted. Nothing is lost: run the same command again to go on."
+
+
+def test_limit_prints_the_first_of_a_plan(neuroon):
+    for n in range(5):
+        make_product(f"P-{n}")
+    *lines, last = neuroon_sync("--dry-run", "--limit", "2").splitlines()
+    assert [line.split()[:2] for line in lines] == [["send", "P-0"], ["send", "P-1"]]
+    assert last == "Nothing was sent: 2 to send, 0 to delete, 0 to reject. Only the first 2 are shown."
+    assert neuroon.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--limit", "2"], "--limit is for --dry-run."),
+        (["--product", "A", "--full"], "--product goes alone, or with --dry-run."),
+        (["--product", "A", "--watch"], "--product goes alone, or with --dry-run."),
+        (["--watch", "--scan"], "--watch scans and sends by itself: run --scan, --full or --retry"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(neuroon, options, told):
+    out, error = failing("neuroon_sync", *options)
+    assert (out, error.returncode) == ("", 2)
+    assert str(error).startswith(told)
+
+
+def test_one_product_end_to_end(neuroon):
+    product = make_product("A")
+    make_product("B")
+    assert neuroon_sync("--product", "A", "--dry-run").startswith("send A {")
+    out = neuroon_sync("--product", "A").splitlines()
+    [request] = neuroon.sync_requests
+    assert out[0] == f"POST {request.path}"
+    assert json.loads("\n".join(out[1:-2])) == request.json
+    assert out[-2].startswith("← 200 {")
+    assert out[-1] == "A is synced"
+    assert list(neuroon.products) == ["A"]
+    assert neuroon_sync("--product", str(product.pk)).splitlines()[-1] == "A is synced"
+    assert len(neuroon.sync_requests) == 2  # sent, though Neuroon has just that
+
+
+def test_one_product_that_no_signal_told_of(neuroon):
+    Product.objects.bulk_create([Product(sku="A", title="x")])
+    StockRecord.objects.bulk_create([StockRecord(product=Product.objects.get(), price=1)])
+    assert neuroon_sync("--product", "A").splitlines()[-1] == "A is synced"
+
+
+def test_one_product_that_is_refused_or_unknown(neuroon):
+    make_product("A")
+    make_product("B", price=None)
+    neuroon.reject = {"A": "bad word"}
+    out, error = failing("neuroon_sync", "--product", "A", "--product", "B", "--product", "C")
+    assert (str(error), error.returncode) == ("Not synced: A, B, C.", 1)
+    assert out.splitlines()[-3:] == [
+        "A is rejected: bad word",
+        "B is rejected: no price",
+        "C: the shop has no product of this external id or primary key.",
+    ]
+
+
+def test_one_product_that_the_shop_has_no_more_is_taken_out(neuroon):
+    product = make_product("A")
+    neuroon_sync()
+    product.delete()
+    out = neuroon_sync("--product", "A").splitlines()
+    assert out[-1] == "A is deleted at Neuroon"
+    assert neuroon.products == {}
+
+
+def test_it_replaces_the_widget_token_where_cron_is_all_that_runs(neuroon):
+    make_product("A")
+    neuroon_sync()
+    assert neuroon.tokens == []  # nothing was verified yet
+    call_command("neuroon_verify", stdout=io.StringIO())
+    ShopState.objects.update(token_issued_at="2020-01-01T00:00:00Z")
+    neuroon_sync()
+    neuroon_sync()
+    assert len(neuroon.tokens) == 2

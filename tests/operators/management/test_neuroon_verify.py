@@ -25,6 +25,7 @@ NO_CELERY = "no Celery broker is configured, or tasks are eager: a change wakes 
 @pytest.fixture(autouse=True)
 def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
+    settings.DEBUG = True  # nor of what is only right on a developer's machine
 
 
 def neuroon_verify(*options: str, **kwargs: object) -> str:
@@ -47,12 +48,13 @@ def test_all_is_well(neuroon):
         "ok       feeds    CheckoutFeed: the shop has no order yet\n"
         "ok       tables   migrated\n"
         f"warning  celery   {NO_CELERY}\n"
-        "                  → Until then, run manage.py neuroon_sync from cron.\n"
+        "                  → Until then, run manage.py neuroon_sync from cron, or with --watch.\n"
         f"ok       api      {neuroon.url} answers, the key is accepted\n"
         "ok       route    not known yet: the first product that is sent finds it\n"
         "ok       domain   name: Sandbox shop, domain: https://mystore.com, shopId: shop_sandbox, "
         f"verificationCode: {code}\n"
         "ok       token    issued 0 minutes ago\n"
+        "next: manage.py neuroon_sync\n"
     )
     shop = current_shop()
     assert shop.verified_domain == "https://mystore.com"
@@ -185,7 +187,7 @@ def test_a_wait_that_neuroon_asked_for_is_told(neuroon):
     error = RateLimited("slow", method="POST", path="x", status=429, retry_after=3_000)
     shop.endpoint("products").failed(error)
     line = next(line for line in neuroon_verify().splitlines() if " pace " in line)
-    assert re.fullmatch(r"warning +pace +products: Neuroon asked to wait until \d\d:\d\d:\d\d", line)
+    assert re.fullmatch(r"warning +pace +products: Neuroon asked to wait, next try in 50 min", line)
 
 
 def test_nobody_there(neuroon, settings):
@@ -293,3 +295,26 @@ def test_a_wrong_setting_could_not_run(neuroon, settings, name, value, options):
     assert (step["name"], step["result"], step["text"]) == ("settings", "failed", output)
     assert failed.returncode == 2
     assert neuroon.requests == []
+
+
+@pytest.mark.parametrize("domain", ["MyStore.com/", "https://MYSTORE.com"])
+def test_a_domain_is_brought_into_the_form_that_neuroon_knows(neuroon, domain):
+    make_product()
+    neuroon_verify("--domain", domain)
+    assert neuroon.domains == ["https://mystore.com"]
+    assert current_shop().verified_domain == "https://mystore.com"
+
+
+def test_a_domain_that_is_none_is_refused_by_name(neuroon):
+    lines, failed = failing("--domain", "https://mystore.com/es")
+    assert (lines, failed.returncode) == ([], 2)
+    assert str(failed).startswith("--domain 'https://mystore.com/es' is no domain: 'es' is a path")
+    assert neuroon.requests == []
+
+
+def test_it_ends_with_what_to_do_next(neuroon):
+    make_product()
+    assert neuroon_verify().splitlines()[-1] == "next: manage.py neuroon_sync"
+    neuroon_sync()
+    assert neuroon_verify().splitlines()[-1] == "next: manage.py neuroon_status"
+    assert json.loads(neuroon_verify("--json"))["next"] == "manage.py neuroon_status"

@@ -7,13 +7,12 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError
-from django.db.models import Value
 
 from neuroon_django import ConversionLine
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from tests.factories import make_order, make_product
-from tests.operators.commands import neuroon_sync, run
+from tests.operators.commands import failing, neuroon_sync, run
 from tests.shop.models import Order, Product
 from tests.shop.neuroon import CatalogueFeed, CheckoutFeed
 
@@ -23,6 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _quiet(settings):
     settings.NEUROON_AUTO_SYNC = False  # no broker in the tests, and no warning of it
+    settings.DEBUG = True  # nor of what is only right on a developer's machine
 
 
 def neuroon_verify(**kwargs: object) -> str:
@@ -35,6 +35,13 @@ class Signed(CatalogueFeed):
     def image_url(self, product: Product) -> str:
         Signed.turns += 1
         return f"https://cdn.test/{product.pk}?signature={Signed.turns}"
+
+
+class OnSale(CatalogueFeed):
+    """Of three products the second one's sale is none."""
+
+    def sale_price(self, product: Product) -> int:
+        return 0 if product.sku == "P-1" else 1
 
 
 class Greedy(CatalogueFeed):
@@ -59,13 +66,19 @@ class Greedy(CatalogueFeed):
                 "                  → Name the relations that its methods read in depends_on.",
             ],
         ),
+        (
+            OnSale,
+            [
+                "warning  feeds    OnSale: product {pks[1]}: salePrice is 0",
+                "                  → Return None where there is no sale.",
+            ],
+        ),
     ],
 )
 def test_a_feed_that_is_not_a_function_of_the_product(neuroon, monkeypatch, feed, expected):
-    for n in range(3):
-        make_product(f"P-{n}")
+    pks = [make_product(f"P-{n}").pk for n in range(3)]
     monkeypatch.setitem(registry.feeds, "shop.product", Registration(Product, feed))
-    assert neuroon_verify().splitlines()[1:3] == expected
+    assert neuroon_verify().splitlines()[1:3] == [line.format(pks=pks) for line in expected]
 
 
 class Raising(CatalogueFeed):
@@ -74,14 +87,61 @@ class Raising(CatalogueFeed):
 
 
 def test_a_method_that_raises_has_a_hint(neuroon, monkeypatch):
-    product = make_product()
+    make_product()
     monkeypatch.setitem(registry.feeds, "shop.product", Registration(Product, Raising))
-    assert neuroon_verify().splitlines()[1:3] == [
-        f"warning  feeds    Raising: shop.product {product.pk}: price: AttributeError: "
-        "'Product' object has no attribute 'cost'",
-        "                  → Correct that method or lookup of Raising, or the product, then run: "
+    out, error = failing("neuroon_verify")
+    assert (str(error), error.returncode) == ("Failed: feeds", 1)
+    assert out.splitlines()[1:3] == [
+        "failed   feeds    Raising: 1 of 1 listed product cannot be sent "
+        "(1 × price: AttributeError: 'Product' object has no attribute 'cost')",
+        "                  → Correct that method or lookup of Raising, or the products, then run: "
         "manage.py neuroon_sync --scan",
     ]
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ({}, "ok       feeds    CatalogueFeed: product "),
+        (
+            {3: None, 7: None},
+            "warning  feeds    CatalogueFeed: 2 of 10 listed products cannot be sent (2 × no price)",
+        ),
+        (
+            dict.fromkeys(range(10)),
+            "failed   feeds    CatalogueFeed: 10 of 10 listed products cannot be sent (10 × no price)",
+        ),
+    ],
+)
+def test_ten_listed_products_are_tried_and_not_the_first_rows(neuroon, prices, told):
+    for n in range(60):
+        make_product(f"U-{n}", price=None, is_published=False)
+    for n in range(12):
+        make_product(f"P-{n}", price=prices.get(n, "10.00"))
+    if told.startswith("failed"):
+        out, error = failing("neuroon_verify")
+        assert str(error) == "Failed: feeds"
+    else:
+        out = neuroon_verify()
+    assert out.splitlines()[1].startswith(told)
+
+
+def test_a_catalogue_of_which_nothing_is_listed(neuroon, monkeypatch):
+    for n in range(3):
+        make_product(f"U-{n}", is_published=False)
+    assert neuroon_verify().splitlines()[1] == (
+        "warning  feeds    CatalogueFeed: none of the first 3 products is listed"
+    )
+
+
+def test_what_is_right_for_developers_only_is_a_warning_with_its_cure(neuroon, settings):
+    settings.DEBUG = False
+    make_product()
+    _, first, cure, *_ = neuroon_verify().splitlines()
+    assert first.startswith(
+        f"warning  settings NEUROON_API_URL is {neuroon.url}, which is not the live "
+    )
+    assert cure.strip() == '→ Set it to "https://api.neuroon.ai".'
 
 
 def test_what_the_hints_of_a_feed_say_to_run_does_mend_it(neuroon, monkeypatch):
@@ -121,7 +181,8 @@ class BrokenPaid(CheckoutFeed):
 
 
 class BrokenValue(CheckoutFeed):
-    order_value = Value("twenty")
+    def order_value(self, order: Order) -> str:
+        return "twenty"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
+from neuroon_django.api import Client
 from neuroon_django.delivery import fold_all
 from neuroon_django.feeds import registry
 from neuroon_django.feeds.registry import Registration
 from neuroon_django.models import Change, Lane, SyncedProduct
 from neuroon_django.operations import syncing
+from neuroon_django.operations.syncing import Sync
 from tests.factories import current_shop, make_order, make_product
 from tests.operators import commands
 from tests.operators.commands import neuroon_sync, summary
@@ -23,7 +25,7 @@ from tests.shop.neuroon import CheckoutFeed
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_rejected_product_is_told_and_fails_the_run_once(neuroon):
+def test_a_rejected_product_is_told_and_fails_each_run_until_it_is_gone(neuroon):
     make_product("A")
     make_product("B", price=None)
     with pytest.raises(CommandError) as failed:
@@ -33,7 +35,10 @@ def test_a_rejected_product_is_told_and_fails_the_run_once(neuroon):
         "1 product was rejected (no price). Fix it, then run: manage.py neuroon_sync --retry\n"
         "B: no price"
     )
-    assert neuroon_sync() == summary()
+    assert failing() == (
+        summary(),
+        ["1 product was rejected earlier: no price. Fix it, then run: manage.py neuroon_sync --retry"],
+    )
 
 
 def test_retry_tries_rejected_products_again(neuroon):
@@ -43,7 +48,7 @@ def test_retry_tries_rejected_products_again(neuroon):
     with pytest.raises(CommandError, match=r"\nB: bad word$"):
         neuroon_sync()
     neuroon.reject = None
-    assert neuroon_sync() == summary()
+    assert failing()[0] == summary()
     assert neuroon_sync("--retry") == summary(sent=1, created=1, requests=1)
 
 
@@ -62,7 +67,7 @@ BROKEN = "lines: AttributeError: 'OrderLine' object has no attribute 'missing'"
 REJECTED = f"1 order was rejected ({BROKEN}). Fix it, then run: manage.py neuroon_sync --retry"
 
 
-def test_a_rejected_order_is_told_and_fails_the_run_once(neuroon, monkeypatch):
+def test_a_rejected_order_is_told_and_fails_each_run_until_it_is_gone(neuroon, monkeypatch):
     make_order("1000", make_product("A"), total="-1")
     assert failing() == (
         summary(sent=1, created=1, requests=1, refused=1),
@@ -72,11 +77,14 @@ def test_a_rejected_order_is_told_and_fails_the_run_once(neuroon, monkeypatch):
             "Order 1000: order value: -1.00 is negative",
         ],
     )
-    assert neuroon_sync() == summary()  # told already
+    Order.objects.get().delete()
+    assert neuroon_sync() == summary()
     monkeypatch.setitem(registry.feeds, "shop.order", Registration(Order, Broken))
+    Order.objects.all().delete()
     make_order("1001", Product.objects.get())
     assert failing() == (summary(refused=1), [REJECTED, f"Order 1001: {BROKEN}"])
-    assert neuroon_sync() == summary()
+    earlier = REJECTED.replace(f"({BROKEN})", f"earlier: {BROKEN}")
+    assert failing() == (summary(), [earlier])
     Order.objects.get(number="1001").save()
     assert failing() == (summary(refused=1), [REJECTED, f"Order 1001: {BROKEN}"])
 
@@ -115,7 +123,7 @@ def test_retry_tries_rejected_orders_again(neuroon):
     make_order("1001", make_product("A"))
     neuroon.fault("status", endpoint="conversion", status=422)
     assert failing()[1][1:] == ["Order 1001: Sandbox fault 422"]
-    assert neuroon_sync() == summary()
+    assert failing()[0] == summary()
     assert neuroon_sync("--retry") == summary(orders=1)
     assert neuroon_sync("--retry") == summary()
 
@@ -254,3 +262,35 @@ def test_dry_run_with_scan_tells_what_was_paid_without_a_signal(neuroon):
     Order.objects.update(status="paid")
     assert "0 to send" in neuroon_sync("--dry-run")
     assert neuroon_sync("--dry-run", "--scan").startswith(f"send Order {order.number}: ")
+
+
+def test_it_says_that_it_waits_for_another_run(neuroon):
+    make_product("A")
+    shop = current_shop()
+    lease = shop.endpoint("products").row
+    assert lease.begin_run("another", 600)
+    waits: list[str] = []
+
+    def wait(text: str) -> None:
+        waits.append(text)
+        lease.release_run("another")
+
+    with Client(**shop.config.client_options()) as client:
+        Sync(shop, client).run(lambda done: None, wait)
+    assert waits == ["waiting for another run, which is at work"]
+    assert list(neuroon.products) == ["A"]
+
+
+def test_what_it_counts_is_products_deletes_and_orders(neuroon):
+    gone = make_product("GONE")
+    neuroon_sync()
+    gone.delete()
+    make_order("1001", make_product("A"))
+    make_product("B", price=None)
+    shop = current_shop()
+    counted: list[int] = []
+    with Client(**shop.config.client_options()) as client:
+        sync = Sync(shop, client)
+        assert sync.expected() == 4
+        sync.run(counted.append)
+    assert counted[-1] == 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -41,4 +41,27 @@ def test_times(settings):
     moment = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
     assert wording.clock_time(moment) == "13:30:00"
     assert wording.clock_time(moment.replace(tzinfo=None)) == "12:30:00"
-    assert wording.duration(timedelta(hours=2, microseconds=5)) == "2:00:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-5, "0 s"),
+        (40.4, "40 s"),
+        (89, "89 s"),
+        (240, "4 min"),
+        (5_399, "90 min"),
+        (10_800, "3 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_span(seconds, expected):
+    assert wording.span(seconds) == expected
+
+
+def test_a_moment_of_today_is_its_time_alone(settings, monkeypatch):
+    settings.TIME_ZONE = "Europe/Madrid"
+    monkeypatch.setattr(wording.timezone, "now", lambda: datetime(2026, 1, 2, 23, 30, tzinfo=UTC))
+    assert wording.date_and_time(datetime(2026, 1, 3, 7, 5, tzinfo=UTC)) == "08:05"
+    assert wording.date_and_time(datetime(2026, 1, 2, 12, 30, tzinfo=UTC)) == "2 Jan 13:30"
+    assert wording.ago(datetime(2026, 1, 2, 23, 29, tzinfo=UTC)) == 60

@@ -107,7 +107,7 @@ def shop(browser, tmp_path_factory) -> Iterator[Shop]:
     with ExitStack() as stack:
         neuroon = stack.enter_context(Sandbox(api_key=KEY, shop_url=url, verified=True))
         own = {
-            **neuroon.settings(),
+            **neuroon.pasted_settings(),
             "NEUROON_API_KEY": KEY,
             "NEUROON_RATE_LIMIT": "0",
             "EXAMPLE_STATE_DIR": str(state),

@@ -33,7 +33,7 @@ class StrictPolicy:
         scripts = [f"{settings.NEUROON_STOREFRONT_URL}/static/shop/shop.js"]
         scripts += [f"'nonce-{value}'" for value in used]
         if request.path.startswith("/cached/"):
-            scripts = ["'self'"]
+            scripts = ["'self'", settings.NEUROON_WIDGET_URL]
         if not request.path.startswith("/admin/"):
             api = settings.NEUROON_API_URL
             policy = POLICY.format(scripts=" ".join(scripts), api=api)

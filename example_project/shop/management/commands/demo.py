@@ -53,6 +53,8 @@ class Command(BaseCommand):
                 self.walk(stack, catalogue)
                 if serve:
                     self.serve()
+                else:
+                    self.write_next_steps()
         except KeyboardInterrupt:
             raise CommandError("interrupted; all processes were ended", returncode=130) from None
         except (TimeoutError, requests.RequestException) as error:
@@ -210,13 +212,24 @@ class Command(BaseCommand):
 
     def serve(self) -> None:
         base = settings.NEUROON_STOREFRONT_URL
-        self.done("Leave with Ctrl-C.")
-        self.stdout.write(f"  the shop               {base}/")
-        self.stdout.write(f"  what Neuroon received  {base}/neuroon-sandbox/")
-        self.stdout.write(f"  the admin              {base}/admin/   (admin / admin)")
         create_admin()
+        self.done("It is running. Leave with Ctrl-C.")
+        self.note(f"the shop               {base}/")
+        self.note(f"what Neuroon received  {settings.SHOP_SANDBOX_URL}")
+        self.note(f"the back office        {base}/admin/   (admin / admin)")
+        self.step("Try next")
+        self.note("Change a product's title in the back office, and find it in the shop's search.")
+        self.note("Click a result, buy it and pay: the order is a conversion a moment later.")
+        self.note(
+            "Let something go wrong on the sandbox's page, and read the back office under Neuroon."
+        )
         with suppress(KeyboardInterrupt):
             signal.pause()
+
+    def write_next_steps(self) -> None:
+        self.step("Try next")
+        self.note("manage.py demo --serve                    the same, left running for your browser")
+        self.note("python -m neuroon_django.testing.sandbox  a local Neuroon for a shop of your own")
 
     # Words
 
