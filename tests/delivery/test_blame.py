@@ -7,6 +7,7 @@ fault is blocked, names products, and ends by itself after the cure with nothing
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,17 @@ def cure(neuroon: Sandbox) -> None:
     neuroon.reject = neuroon.plan = None
 
 
-@pytest.fixture(params=["foreground", "tasks"])
+WAYS = ("foreground", "tasks")
+
+
+def by_turns(cases: list[Any]) -> list[Any]:
+    """Return each case with one way to run, by turns; with both for `FUZZ=deep`."""
+    if os.environ.get("FUZZ") == "deep":
+        return [(way, *case) for case in cases for way in WAYS]
+    return [(WAYS[number % 2], *case) for number, case in enumerate(cases)]
+
+
+@pytest.fixture(params=WAYS)
 def run(request, flush, monkeypatch) -> Run:
     """One `neuroon_sync`, or one task that has time for three requests."""
     if request.param == "foreground":
@@ -127,7 +138,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("how", "known", "batch", "position", "bad"), CASES)
+@pytest.mark.parametrize(
+    ("run", "how", "known", "batch", "position", "bad"), by_turns(CASES), indirect=["run"]
+)
 def test_law_08_bad_products_are_rejected_and_good_ones_arrive(
     neuroon, flush, run, settings, how, known, batch, position, bad
 ):
@@ -146,11 +159,14 @@ def test_law_08_bad_products_are_rejected_and_good_ones_arrive(
     assert pauses() == {}
 
 
+BLOCKED = [*((how, 5) for how in [*STYLES, *ANSWERS]), ("reject", 2), ("externalId", 2), ("reject", 30)]
+
+
 @pytest.mark.parametrize(
-    ("how", "products"),
-    [*((how, 5) for how in [*STYLES, *ANSWERS]), ("reject", 2), ("externalId", 2), ("reject", 30)],
+    ("run", "how", "products", "known"),
+    by_turns([(*case, known) for known in (True, False) for case in BLOCKED]),
+    indirect=["run"],
 )
-@pytest.mark.parametrize("known", [True, False], ids=["known", "fresh"])
 def test_law_08_what_is_no_products_fault_is_blocked_and_ends_after_the_cure(
     neuroon, flush, run, how, products, known
 ):
