@@ -2,8 +2,8 @@
 
 `ShopConfig` has what belongs to one shop and is passed to whatever needs it; `conf`, of the class
 `Settings`, has what belongs to the project (`project_settings`), and the project's shops. Everything
-is read on use and nothing is cached, so `override_settings` works. The system checks walk over the
-same descriptors.
+is read on use, so `override_settings` works; only which shops there are is kept, for as long as what
+is written of them stays as it is. The system checks walk over the same descriptors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from neuroon_django.rules import (
     up_to,
     whole,
 )
-from neuroon_django.shops import declared_shops, first_of_each
+from neuroon_django.shops import declared_shops, first_of_each, written_entries
 
 DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"
@@ -161,6 +161,11 @@ class ShopConfig:
         return conf.ENABLED and complete and not self.is_silent
 
     @property
+    def is_configured(self) -> bool:
+        """Tell whether the settings name this shop, which they do no more of a former one."""
+        return any(self.identity == shop.identity for shop in conf.shops().values())
+
+    @property
     def integrity(self) -> str:
         """Return the integrity in effect: at Neuroon's hosts only a version's script never changes."""
         parts = urlsplit(self.WIDGET_URL)
@@ -193,6 +198,8 @@ class ShopConfig:
 class Settings(ProjectSettings):
     """The settings of the project, and its shops."""
 
+    _kept: tuple[list[Any], dict[str, ShopConfig]] = [], {}
+
     @property
     def can_send(self) -> bool:
         """Tell whether requests may be made for any of the shops."""
@@ -207,17 +214,23 @@ class Settings(ProjectSettings):
     def shops(self) -> dict[str, ShopConfig]:
         """Return the project's shops by alias: those of `NEUROON_SHOPS`, else the flat settings' one.
 
-        There is always one. What cannot be a shop is left out; the system checks tell of it.
+        There is always one. What cannot be a shop is left out; the system checks tell of it. The
+        answer is kept with all that it depends on, since pages ask often.
         """
+        flat = [getattr(settings, name, "") for name in FLAT_IDENTITY]
+        written = [flat, *written_entries(self.SHOPS)]
+        kept = self._kept  # read once, since threads of other settings do the same
+        if kept[0] != written:
+            kept = self._kept = written, self._read_shops()
+        return dict(kept[1])
+
+    def _read_shops(self) -> dict[str, ShopConfig]:
         declared = [ShopConfig(alias, own) for alias, own in declared_shops(self.SHOPS).items()]
         shops = first_of_each(declared, _written_identity) or [ShopConfig(DEFAULT_ALIAS)]
         return {shop.alias: shop for shop in shops}
 
     def shop(self, alias: str = "") -> ShopConfig:
-        """Return one shop's settings, the first shop's without an alias.
-
-        An alias that is none raises `ConfigurationError`.
-        """
+        """Return one shop's settings, the first's without an alias; `ConfigurationError` for none."""
         shops = self.shops()
         if alias and alias not in shops:
             raise ConfigurationError(f'No shop is called "{alias}". There are: {", ".join(shops)}.')
@@ -230,6 +243,7 @@ def _written_identity(shop: ShopConfig) -> tuple[str, str]:
     return str(shop_id or "").strip(), str(url or DEFAULT_API_URL).rstrip("/")
 
 
+FLAT_IDENTITY = (ShopConfig.SHOP_ID.flat, ShopConfig.API_URL.flat)
 NAMES = (*settings_of(ShopConfig), *settings_of(Settings))
 
 conf = Settings()

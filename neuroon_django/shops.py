@@ -26,6 +26,17 @@ def declared_shops(value: Any) -> dict[str, Mapping[str, Any]]:
     return {alias: own for alias, own in entries if is_alias(alias) and isinstance(own, Mapping)}
 
 
+def written_entries(value: Any) -> list[tuple[Any, ...]]:
+    """Return all that decides which shops a value declares, to be compared with what it was.
+
+    That is each alias and its entry, with what identifies the shop, for an entry may be changed.
+    """
+    return [
+        (alias, own, own.get("SHOP_ID"), own.get("API_URL")) if isinstance(own, Mapping) else (alias,)
+        for alias, own in (value.items() if isinstance(value, Mapping) else ())
+    ]
+
+
 def first_of_each(shops: Iterable[S], identity: Callable[[S], tuple[str, str]]) -> list[S]:
     """Return the shops without those that stand for one that came before: two would share its rows.
 

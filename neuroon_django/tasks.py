@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import Task, shared_task
@@ -120,12 +120,19 @@ def refresh_widget_token(shop: str = "") -> None:
 @shared_task(name=f"neuroon_django.tasks.{VERIFICATION}", bind=True, **LIMITS)
 def verify_shop(task: Task[..., None], shop: str = "") -> None:
     """Verify the shop of this alias, or every one for which that was asked; keep what was found."""
-    for config in conf.shops().values():
-        state = ShopState.objects.for_config(config)
-        if shop == config.alias or (not shop and state.verification_requested_at):
-            verification = Verification(config, worker=task.request.hostname or "")
-            list(verification.run())
-            ShopState.objects.verification_ended(state.pk, verification.as_json())
+
+    def work(state: ShopState) -> None:
+        verification = Verification(state.config, worker=task.request.hostname or "")
+        list(verification.run())
+        ShopState.objects.verification_ended(state.pk, verification.as_json())
+
+    states = [ShopState.objects.for_config(config) for config in conf.shops().values()]
+    asked = [one.config for one in states if shop == one.config.alias or _verification_asked(one, shop)]
+    _for_each(VERIFICATION, asked, work)
+
+
+def _verification_asked(state: ShopState, alias: str) -> bool:
+    return not alias and state.verification_requested_at is not None
 
 
 def _shops(alias: str = "") -> list[ShopConfig]:
@@ -135,12 +142,17 @@ def _shops(alias: str = "") -> list[ShopConfig]:
 
 
 def _for_each_shop(task: str, alias: str, work: Work) -> bool:
+    """Work for the shop of this alias, or for all, as far as they can send; return if there is any."""
+    return _for_each(task, _shops(alias), work)
+
+
+def _for_each(task: str, shops: Sequence[ShopConfig], work: Work) -> bool:
     """Publish a message for each shop but the first, whose work is done here.
 
     The messages come first, so that no shop waits for another one's run. Returns whether there is
     any shop. What fails for one keeps no other from its turn.
     """
-    shops, failure = _shops(alias), None
+    failure = None
     here = shops if task_backend().runs_inline else shops[:1]
     for config in [*shops[len(here) :], *here]:
         try:

@@ -4,6 +4,7 @@ Whatever is kept between runs lives in one state directory. `DATABASE_URL`, `CAC
 `CELERY_BROKER_URL` replace the embedded database, cache and broker.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,13 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ALWAYS_EAGER = env.bool("CELERY_TASK_ALWAYS_EAGER", default=False)
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 
+# Several shops at Neuroon, as `demo --shops es,uk` has them: one for each language of the pages.
+NEUROON_SHOPS: dict[str, dict[str, str]] = env.json("NEUROON_SHOPS", default={})
 LANGUAGE_CODE = "en"
+if NEUROON_SHOPS:
+    LANGUAGES = [(own["LANGUAGE"], alias) for alias, own in NEUROON_SHOPS.items()]
+    LANGUAGE_CODE = LANGUAGES[0][0]
+    MIDDLEWARE.insert(2, "django.middleware.locale.LocaleMiddleware")
 TIME_ZONE = CELERY_TIMEZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
@@ -129,7 +136,7 @@ LOGGING = {
 
 # Neuroon. By default the sandbox, with what it prints: `python -m neuroon_django.testing.sandbox`
 NEUROON_API_URL = env.str("NEUROON_API_URL", default="http://127.0.0.1:8765")
-NEUROON_SHOP_ID = env.str("NEUROON_SHOP_ID", default="shop_sandbox")
+NEUROON_SHOP_ID = env.str("NEUROON_SHOP_ID", default="" if NEUROON_SHOPS else "shop_sandbox")
 NEUROON_API_KEY = env.str("NEUROON_API_KEY", default="sk_" + "5a4db0c5" * 4)
 NEUROON_STOREFRONT_URL = env.str("NEUROON_STOREFRONT_URL", default="http://localhost:8000")
 NEUROON_WIDGET_URL = env.str("NEUROON_WIDGET_URL", default=f"{NEUROON_API_URL}/widget.js")
@@ -144,7 +151,9 @@ NEUROON_AUTO_SYNC = env.bool("NEUROON_AUTO_SYNC", default=True)
 CELERY_BEAT_SCHEDULE = beat_schedule(queue=NEUROON_QUEUE)
 
 # The shop's own.
-SHOP_CURRENCY = "EUR"  # every price in this shop; `shop/neuroon.py` says the same
+SHOP_CURRENCY = NEUROON_CURRENCY  # every price of the catalogue
+SHOP_CURRENCIES = {"en-gb": "GBP"}  # of the languages whose pages have another one
+SHOP_RATES = {"GBP": Decimal("0.85")}  # what one of the catalogue's is there
 SHOP_PAYMENT_SECRET = env.str("SHOP_PAYMENT_SECRET", default="shared-with-the-payment-provider")
 # The sandbox's page, which the shop links to; "" where there is none.
 SHOP_SANDBOX_URL = env.str("SHOP_SANDBOX_URL", default=f"{NEUROON_API_URL}/")

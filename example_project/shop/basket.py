@@ -51,7 +51,7 @@ class Basket:
         products = Product.objects.published().with_stock().prefetch_related("categories")
         found = products.in_bulk(list(quantities))
         return [
-            BasketLine(found[pk], quantity, stock.price)
+            BasketLine(found[pk], quantity, stock.local_price)
             for pk, quantity in quantities.items()
             if pk in found and (stock := found[pk].stock)
         ]

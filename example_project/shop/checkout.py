@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.db import transaction
 
+from shop.markets import currency
 from shop.models import Order, OrderLine, StockRecord
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread over the telephone
@@ -24,15 +24,15 @@ def place_order(email: str, quantities: Mapping[int, int]) -> Order:
         order = Order.objects.create(
             number=_number(),
             email=email,
-            total=sum(record.price * quantity for record, quantity in taken),
-            currency=settings.SHOP_CURRENCY,
+            total=sum(record.local_price * quantity for record, quantity in taken),
+            currency=currency(),
         )
         OrderLine.objects.bulk_create(
             OrderLine(
                 order=order,
                 product=record.product,
                 quantity=quantity,
-                total=record.price * quantity,
+                total=record.local_price * quantity,
             )
             for record, quantity in taken
         )
@@ -45,7 +45,7 @@ def _take(pk: int, quantity: int) -> StockRecord:
     if record is None or not record.product.is_published:
         raise OutOfStock("Something in your basket is no longer sold.")
     if record.quantity < quantity:
-        raise OutOfStock(f"{record.product.title}: only {record.quantity} left.")
+        raise OutOfStock(f"{record.product.local_title}: only {record.quantity} left.")
     record.quantity -= quantity
     record.save(update_fields=["quantity"])
     return record

@@ -7,6 +7,9 @@ from decimal import Decimal
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import get_language
+
+from shop import markets
 
 
 class Brand(models.Model):
@@ -60,6 +63,9 @@ class ProductQuerySet(models.QuerySet["Product"]):
 class Product(models.Model):
     sku = models.CharField("SKU", max_length=64, unique=True)
     title = models.CharField(max_length=255)
+    title_es = models.CharField(
+        "title in Spanish", max_length=255, blank=True, help_text="The title, unless it is given."
+    )
     slug = models.SlugField(max_length=255, db_index=False)
     description = models.TextField(blank=True)
     brand = models.ForeignKey(Brand, models.SET_NULL, null=True, blank=True, related_name="products")
@@ -90,6 +96,12 @@ class Product(models.Model):
         return reverse("shop:product", args=[self.slug, self.pk])
 
     @property
+    def local_title(self) -> str:
+        """The title in the active language, as far as there is one."""
+        spanish = (get_language() or "").startswith("es")
+        return (self.title_es if spanish else "") or self.title
+
+    @property
     def stock(self) -> StockRecord | None:
         """The first stock record; no query where `stockrecords` is prefetched."""
         return next(iter(self.stockrecords.all()), None)
@@ -107,6 +119,11 @@ class StockRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.price}"
+
+    @property
+    def local_price(self) -> Decimal:
+        """The price in the currency of the active language's market."""
+        return markets.in_currency(self.price, markets.currency())
 
 
 class Order(models.Model):

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from django.db.models import Value
-
 from neuroon_django import ConversionLine, OrderFeed, ProductFeed, register
+from shop.markets import in_currency
 from shop.models import Order, Product
 
 
 @register(Product)
 class CatalogueFeed(ProductFeed[Product]):
     external_id = "sku"
-    name = "title"
+    name = "local_title"  # in the language of the shop at Neuroon that it is asked for
     description = "description"
     brand = "brand__name"
     categories = "categories__name"
     image_url = "image"
-    currency = Value("EUR")
     is_listed = "is_published"
     depends_on = ["stockrecords"]
 
     def price(self, product: Product) -> Decimal | None:
         record = next(iter(product.stockrecords.all()), None)
-        return record.price if record else None
+        return in_currency(record.price, self.shop.CURRENCY) if record else None
 
     def stock_quantity(self, product: Product) -> int | None:
         record = next(iter(product.stockrecords.all()), None)

@@ -11,6 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 GRACE = 3.0  # seconds a process gets to end by itself; being killed loses nothing
@@ -62,3 +66,9 @@ def wait_for(what: str, ready: Callable[[], bool], seconds: float = 60) -> float
             raise TimeoutError(f"{what}: nothing within {seconds:.0f} s")
         time.sleep(0.1)
     return time.monotonic() - started
+
+
+def neuroon(what: str, alias: str = "") -> Any:
+    """What the sandbox tells of itself, or of one of several shops."""
+    shop = {"shop": f"shop_{alias}"} if alias else None
+    return requests.get(f"{settings.NEUROON_API_URL}/_sandbox/{what}", shop, timeout=30).json()

@@ -87,7 +87,7 @@ def basket_add(request: HttpRequest, pk: int) -> HttpResponse:
     Basket(request).add(found, form.cleaned_data["quantity"])
     if "buy" in request.POST:
         return redirect("shop:checkout")
-    messages.success(request, f"{found.title} is in your basket.")
+    messages.success(request, f"{found.local_title} is in your basket.")
     return redirect(found)
 
 

@@ -25,6 +25,7 @@ from neuroon_django.checks.names import (
     required,
     warning,
 )
+from neuroon_django.checks.settings import each_shop
 from neuroon_django.checks.together import together
 from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.feeds import Source, payload_context, registry
@@ -42,12 +43,27 @@ def check_feeds(**kwargs: Any) -> list[CheckMessage]:
 
 @lru_cache(maxsize=1)
 def _each(feeds: tuple[Registration, ...], settings_in_use: int) -> list[CheckMessage]:
-    """Check each feed anew where feeds or settings differ from the last time.
+    """Check each feed, for each shop that it is for, anew where feeds or settings have changed.
 
     The overview asks on each view, and a queryset is built and compiled for the answer.
     """
-    sources = registry.sources().values()
-    return [message for source in sources for message in _in_context(source)]
+    return [message for label in registry.feeds for message in _of_feed(label)]
+
+
+def _of_feed(label: str) -> Iterator[CheckMessage]:
+    """Yield what all shops of a feed say once, and what some say with each one's alias."""
+    found: dict[str, list[CheckMessage]] = {}
+    for shop, where in each_shop():
+        source = registry.sources(shop).get(label)
+        if source is not None:
+            found[where] = _in_context(source)
+    for where, messages in found.items():
+        for message in messages:
+            if not all(message in others for others in found.values()):
+                text = f"{where}{message.msg}"
+                yield CheckMessage(message.level, text, message.hint, message.obj, message.id)
+            elif messages is next(iter(found.values())):
+                yield message
 
 
 def _settings_in_use() -> int:

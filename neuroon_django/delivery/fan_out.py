@@ -16,6 +16,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connections, transaction
 
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.delivery.building import Results
 from neuroon_django.feeds import Invalid, ProductSource, registry
 from neuroon_django.feeds.context import payload_context
@@ -98,7 +99,7 @@ def by_shop(shops: Sequence[ShopState], orders: Orders) -> dict[ShopState, Order
     That is the shop in whose pages it was clicked, then the one that has its row, then the one that
     its feed names, then the first that has its feed; clicks in another shop's pages are left out.
     """
-    if len(shops) == 1:
+    if len(conf.shops()) == 1:
         return {shops[0]: orders}
     rows = {}
     keys = {placeholder_key(name): name for name in orders}

@@ -72,6 +72,13 @@ def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: floa
     return folded
 
 
+def _changes(shop: ShopState, labels: Iterable[str], most: int) -> list[Change]:
+    """Return the first changes of these models; a former shop has no part in them."""
+    if not shop.config.is_configured:
+        return []
+    return list(Change.objects.filter(model__in=labels).order_by("pk")[:most])
+
+
 @retry_on_deadlock
 def fold(shop: ShopState) -> Folded:
     """Fold one handful of changes of products; those of models unknown here are left alone.
@@ -80,8 +87,7 @@ def fold(shop: ShopState) -> Folded:
     one of the others may rename.
     """
     orders = registry.order_topics()
-    known = registry.product_topics() | orders
-    changes = list(Change.objects.filter(model__in=known).order_by("pk")[:MAX_CHANGES])
+    changes = _changes(shop, registry.product_topics() | orders, MAX_CHANGES)
     if not changes:
         return Folded.NOTHING
     if any(change.model in orders for change in changes):
@@ -100,7 +106,7 @@ def fold(shop: ShopState) -> Folded:
 def fold_orders(shop: ShopState) -> Folded:
     """Fold one handful of changes of orders, each for the one shop that it belongs to."""
     sources = {source.topic: source for source in registry.orders()}
-    changes = list(Change.objects.filter(model__in=sources).order_by("pk")[:MAX_ORDER_CHANGES])
+    changes = _changes(shop, sources, MAX_ORDER_CHANGES)
     if not changes:
         return Folded.NOTHING
     orders: dict[tuple[str, str], list[Change]] = {}

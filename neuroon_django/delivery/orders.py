@@ -103,7 +103,8 @@ class OrderChannel(Channel[Conversion]):
         """Record the clicks that the shop keeps with an unpaid order, as if they came with a save."""
         source = registry.order_source(row.model, self.shop.config)
         if text and source is not None:
-            Change.objects.append([(source.topic, row.object_pk)], clicks=text)
+            shop = self.shop.config.fingerprint  # the row's own, whose feed has given these clicks
+            Change.objects.append([(source.topic, row.object_pk)], clicks=text, shop=shop)
 
     def retry(self, rows: Sequence[Conversion], delay: float, reason: str = "") -> None:
         outcomes = ConversionOutcomes(delay)

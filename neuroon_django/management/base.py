@@ -76,7 +76,7 @@ class NeuroonCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command's own work for each shop, and end with the exit code that fits."""
-        shops = self.shops(options.pop("shop"))
+        shops = self.shops(options.pop("shop"), options)
         self.documents: dict[str, Any] = {}
         failures = self.work_for_each(shops, options)
         if self.documents:
@@ -89,7 +89,7 @@ class NeuroonCommand(BaseCommand):
             returncode = max(error.returncode for error in failures.values())
             raise CommandError(f"Failed for: {', '.join(failures)}", returncode=returncode)
 
-    def shops(self, alias: str) -> list[ShopConfig]:
+    def shops(self, alias: str, options: dict[str, Any]) -> list[ShopConfig]:
         """Return the shop of that alias, or all; refuse an alias that no shop has."""
         try:
             return [conf.shop(alias)] if alias else list(conf.shops().values())

@@ -22,7 +22,8 @@ class SeveralShopsQuerySet(QuerySet["ShopState"]):
     def folded_with(self, shop: ShopState) -> list[ShopState]:
         """Return the shops that changes are folded for: this one and every other configured one.
 
-        They come in the order of their locks. One without a row yet scans once it has one.
+        They come in the order of their locks. One that can send has a row from now on: an order
+        clicked in its pages is its own before its first run.
         """
         configs = {config.identity: config for config in conf.shops().values() if config.SHOP_ID}
         configs.pop(shop.identity, None)
@@ -31,8 +32,9 @@ class SeveralShopsQuerySet(QuerySet["ShopState"]):
         others = []
         for other in self.filter(shop_id__in={shop_id for shop_id, _ in configs}):
             if other.identity in configs:
-                other.config = configs[other.identity]
+                other.config = configs.pop(other.identity)
                 others.append(other)
+        others += [self.model.objects.for_config(one) for one in configs.values() if one.can_send]
         return sorted([shop, *others], key=lambda shop: shop.pk)
 
     def unconfigured(self) -> Self:

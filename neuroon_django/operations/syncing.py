@@ -94,7 +94,7 @@ class Sync:
         counts = {
             "product": products.count(),
             "order": orders.count(),
-            "change": Change.objects.filter(model__in=topics).count(),
+            "change": Change.objects.filter(model__in=topics).count() * config.is_configured,
         }
         if total := sum(counts.values()):
             queued = join([count(n, noun) for noun, n in counts.items() if n])

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks`: every budget, measured; exits 1 where one is missed.
 
-Without `--guest` or `--scale` it measures speed, as ratios within one run.
+Without `--guest`, `--scale`, `--shops` or `--peers` it measures speed, as ratios within one run.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--scale", type=int, help="only a flush, at 10,000 products and at so many")
     parser.add_argument("--guest", action="store_true", help="only the shop's workers, see guest.py")
+    parser.add_argument("--shops", action="store_true", help="only ten shops beside one")
     parser.add_argument("--peers", action="store_true", help="beside what a shop could take instead")
     parser.add_argument("--most", type=int, default=100_000, help="products of the memory of --peers")
     parser.add_argument("--environment", metavar="DIR", help="of the peers; made where there is none")
@@ -77,11 +78,13 @@ def measure(report: Report, options: argparse.Namespace, folder: str) -> None:
             title = f"{options.products:,} products on {vendor}; {race.machine()}"
             options.svg.write_text(picture.draw(title, report.figures))
         return
-    from tests.benchmarks import scale, speed
+    from tests.benchmarks import scale, shops, speed
 
     call_command("migrate", verbosity=0, run_syncdb=True)
     if options.scale:
         scale.run(report, options.scale)
+    elif options.shops:
+        shops.run(report)
     else:
         speed.run(report, options.products)
 

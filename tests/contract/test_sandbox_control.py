@@ -169,6 +169,36 @@ def test_as_a_process(number: signal.Signals) -> None:
     assert (process.returncode, *rest) == (0, "", "")
 
 
+def test_several_shops_at_one_address() -> None:
+    command = [sys.executable, "-m", "neuroon_django.testing.sandbox", "--port", "0", "--verified"]
+    shops = ["--shops", "es=http://127.0.0.1:8000,uk"]
+    with subprocess.Popen([*command, *shops], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            url = process.stdout.readline().split()[-1]
+            text = "".join(process.stdout.readline() for _ in range(8)).partition("shop:\n")[2]
+            pasted: dict[str, Any] = {}
+            exec(text, pasted)
+            state = {
+                alias: requests.get(
+                    f"{url}/_sandbox/state", {"shop": f"shop_{alias}"}, timeout=5
+                ).json()
+                for alias in ("es", "uk")
+            }
+        finally:
+            process.terminate()
+    entries = pasted["NEUROON_SHOPS"]
+    assert (pasted["NEUROON_API_URL"], pasted["NEUROON_WIDGET_URL"]) == (url, f"{url}/widget.js")
+    assert list(entries) == ["es", "uk"]
+    assert len({entry["API_KEY"] for entry in entries.values()}) == 2
+    urls = ["http://127.0.0.1:8000", "http://localhost:8000"]
+    assert [entry["STOREFRONT_URL"] for entry in entries.values()] == urls
+    for alias, entry in entries.items():
+        shown = state[alias]["settings"]
+        assert (shown["shop_id"], shown["name"]) == (entry["SHOP_ID"], alias)
+        assert (shown["shop_url"], shown["verified"]) == (entry["STOREFRONT_URL"], True)
+
+
 def test_the_help_shows_each_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
@@ -186,6 +216,7 @@ def test_the_help_shows_each_option_and_its_default(capsys: pytest.CaptureFixtur
         (["--port", "{port}"], "cannot start: "),
         (["--routes", "plugin,other"], "no routes 'other'"),
         (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines: write 127.0.0.1"),
+        (["--shops", "es,u k"], "argument --shops: write aliases: es,uk"),
         (["--host", "mystore.com"], "argument --host: invalid"),
     ],
 )

@@ -228,3 +228,22 @@ def test_no_other_sites_page_orders_anything(shop: Shop, site: str, status: int)
     answer = shop("POST", "/_sandbox/scenario", {"name": "errors"}, headers=headers)
     message, path = "only this sandbox's own page may ask for that", "/_sandbox/scenario"
     check(answer, status, None if status == 204 else error(403, message, path))
+
+
+def test_the_page_of_several_shops_switches_between_them(neuroon: Sandbox, shop: Shop) -> None:
+    assert 'class="shops"' not in page(shop)
+    other = neuroon.add_shop("shop_uk", name="uk")
+    shop.sync(product("A"))
+    for own, present in ((neuroon, neuroon.name), (other, "uk")):
+        query = {"shop": own.shop_id}
+        html = shop("GET", "/", params=query).text
+        assert f"for <em>{present}</em>" in html
+        assert re.findall(r'aria-current="page">([^<]+)<', html) == [present]
+        assert set(re.findall(r'href="/\?shop=(\w+)"', html)) == {neuroon.shop_id, "shop_uk"}
+        assert f'name="shop" value="{own.shop_id}"' in html
+        assert "NEUROON_SHOPS = {" in texts(html)
+        assert neuroon.api_key not in html and other.api_key not in html
+        sections = shop("GET", "/_sandbox/sections", params=query).json()
+        assert ("Shoe" in sections["products"]) == (own is neuroon)
+    shop("POST", "/_sandbox/scenario?shop=shop_uk", {"name": "key"})
+    assert (neuroon.scenario, other.scenario) == ("normal", "key")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError
-from django.db.models import IntegerField
+from django.db.models import IntegerField, Value
 from django.db.models.functions import Cast
 from django.utils import translation
 
@@ -17,6 +17,7 @@ from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.delivery import Scan, fold, fold_all, fold_orders, order_run, product_run
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct, unseen
+from neuroon_django.models.change import ChangeQuerySet
 from tests.factories import another_shop, pay, place, shop_called
 from tests.feeds_in_use import item_feed
 from tests.shop.models import Item, Maker, Order, Product
@@ -425,6 +426,47 @@ def test_law_20_clicks_that_come_later_bring_the_order_to_their_shop(known):
     fold_orders(shop_called("es"))
     row = Conversion.objects.get()
     assert (row.shop, row.clicks) == (shop_called("uk"), '{"A": "search-uk"}')
+
+
+@pytest.mark.parametrize("clicked", ALIASES)
+def test_law_20_an_order_is_its_own_shops_before_that_shop_has_run(shops, clicked_in, clicked):
+    """The first that folds finds no other shop's row."""
+    clicked_in(clicked)
+    order = place()
+    fold_orders(shop_called("es"))
+    assert [alias for alias in ALIASES if order_of(alias) == [str(order.pk)]] == [clicked]
+
+
+def test_law_20_clicks_of_a_shop_without_a_key_are_no_others(shops, clicked_in, settings):
+    clicked_in("uk")
+    for alias in ("uk", "outlet"):
+        settings.NEUROON_SHOPS[alias]["API_KEY"] = ""
+    order = place()
+    fold_orders(shop_called("es"))
+    row = Conversion.objects.get()
+    assert (row.shop, row.object_pk, row.clicks) == (shop_called("es"), str(order.pk), "")
+
+
+def test_law_20_clicks_that_the_shop_keeps_are_those_of_the_orders_shop(known, use_feeds, monkeypatch):
+    from tests.shop.neuroon import CatalogueFeed
+
+    feed = checkout_feed(clicks=lambda self, order: '{"A": "kept"}', shop_alias=Value("uk"))
+    use_feeds((Product, CatalogueFeed), (Order, feed))
+    place(cookie="")
+    appended = []
+    append = ChangeQuerySet.append
+
+    def record(rows, names, **values):
+        appended.append(values)
+        append(rows, names, **values)
+
+    monkeypatch.setattr(ChangeQuerySet, "append", record)
+    for alias in ("uk", "es", "uk"):
+        run(alias)
+    own = {"clicks": '{"A": "kept"}', "shop": conf.shop("uk").fingerprint}
+    assert [kw for kw in appended if kw.get("clicks")] == [own]
+    row = Conversion.objects.get()
+    assert (row.shop, row.clicks) == (shop_called("uk"), '{"A": "kept"}')
 
 
 def test_law_20_an_order_is_reported_at_its_own_shop_alone(known, clicked_in):

@@ -7,6 +7,7 @@ from pprint import pformat
 from types import MappingProxyType
 
 import pytest
+from django.test import override_settings
 
 from neuroon_django.checks import check_settings
 from neuroon_django.conf import NAMES, VERSION, Settings, ShopConfig, conf
@@ -239,3 +240,36 @@ def test_law_20_shops_are_read_whatever_is_written(settings, written, aliases):
 def test_an_unknown_alias_says_which_there_are():
     with pytest.raises(ConfigurationError, match=r'No shop is called "uk"\. There are: default\.'):
         conf.shop("uk")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda shops: shops.pop("uk"), {"es": "shop_1"}),
+        (lambda shops: shops["uk"].update(SHOP_ID="shop_3"), {"es": "shop_1", "uk": "shop_3"}),
+        (lambda shops: shops["uk"].update(SHOP_ID="shop_1"), {"es": "shop_1"}),  # the same shop twice
+        (
+            lambda shops: shops.update(fr={"SHOP_ID": "shop_3"}),
+            {"es": "shop_1", "uk": "shop_2", "fr": "shop_3"},
+        ),
+        (lambda shops: shops.update(uk=["no shop"]), {"es": "shop_1"}),
+        (lambda shops: shops.update(uk={"SHOP_ID": "shop_4"}), {"es": "shop_1", "uk": "shop_4"}),
+    ],
+)
+def test_the_shops_are_those_that_are_written_now(settings, change, expected):
+    settings.NEUROON_SHOPS = {"es": {"SHOP_ID": "shop_1"}, "uk": {"SHOP_ID": "shop_2"}}
+    before = conf.shops()
+    assert conf.shops() == before
+    with override_settings(NEUROON_SHOPS={}, NEUROON_SHOP_ID="shop_9"):
+        assert {alias: shop.SHOP_ID for alias, shop in conf.shops().items()} == {"default": "shop_9"}
+    change(settings.NEUROON_SHOPS)
+    assert {alias: shop.SHOP_ID for alias, shop in conf.shops().items()} == expected
+    before.clear()  # what was given is the caller's
+    assert list(conf.shops()) == list(expected)
+
+
+def test_what_an_entry_says_is_read_on_use(settings):
+    settings.NEUROON_SHOPS = {"es": {"SHOP_ID": "shop_1", "API_KEY": "sk_1"}}
+    assert conf.shop("es").API_KEY == "sk_1"
+    settings.NEUROON_SHOPS["es"]["API_KEY"] = "sk_2"
+    assert conf.shop("es").API_KEY == "sk_2"

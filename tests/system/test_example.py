@@ -88,3 +88,22 @@ def test_an_interrupted_demo_leaves_nothing_running(environment, tmp_path, order
     demo.send_signal(order)
     assert demo.wait(60) == 130
     assert processes_of(tmp_path) == []
+
+
+def test_the_demo_of_two_shops_compares_each_with_neuroon(environment):
+    done = manage(environment, "demo", "--shops", "es,uk")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 save wrote 1 change row, at both shops" in done.stdout
+    shown = re.findall(r"(es|uk): BAK-0147 is '([^']+)' for ([\d.]+ \w+)", done.stdout)
+    stone = {"es": "Piedra de hornear, 38 × 30 cm", "uk": "Baking Stone 38 × 30 cm"}
+    prices = [("es", "44.00 EUR"), ("uk", "37.40 GBP"), ("es", "45.00 EUR"), ("uk", "38.25 GBP")]
+    assert shown == [(alias, stone[alias], price) for alias, price in prices]
+    reported = re.findall(r"Neuroon has it at (\w+): .*'currency': '(\w+)'", done.stdout)
+    assert reported == [("es", "EUR"), ("uk", "GBP")]
+
+
+@pytest.mark.parametrize("shops", ["es", "es,fr", "es,es"])
+def test_the_demo_knows_its_shops(environment, shops):
+    done = manage(environment, "demo", "--shops", shops)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--shops takes some of es,uk, two at least" in done.stderr

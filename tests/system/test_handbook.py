@@ -232,12 +232,14 @@ def test_the_two_commands_are_one_line_each():
 
 
 def test_the_feed_of_the_readme_is_the_example_shops():
-    """Line by line, but for what the shop's own types ask for."""
+    """Line by line, but for what the shop's own types ask for, and what `demo --shops` varies."""
     example = (ROOT / "example_project" / "shop" / "neuroon.py").read_text()
     feed = PAGES["README.md"].partition("class CatalogueFeed")[2].partition("def price")[0]
     entries = re.findall(r"^ +(\w+) = (.+?)(?: +#.*)?$", feed, re.M)
     assert len(entries) == 7
     for name, value in entries:
+        if name in ("name", "currency"):
+            continue  # these are one shop's at Neuroon: another one has another language and currency
         assert re.search(rf"^    {name} = {re.escape(value)}", example, re.M), name
 
 

@@ -194,3 +194,18 @@ def test_law_20_each_shop_has_messages_of_its_own(market, workers):
         market[alias].tokens[0] for alias in ALIASES
     ]
     assert ShopState.objects.count() == 3
+
+
+def test_law_20_each_shop_is_verified_by_a_message_of_its_own(market, workers):
+    states = {alias: shop_called(alias) for alias in ALIASES}
+    for state in (states["es"], states["outlet"]):
+        ShopState.objects.request_verification(state.pk)
+    tasks.verify_shop()
+    workers.rest()
+    assert workers.taken == [("verify_shop", "outlet")]
+    for alias, state in states.items():
+        state.refresh_from_db()
+        assert (state.verification_requested_at is None, bool(state.verification)) == (
+            True,
+            alias != "uk",
+        )

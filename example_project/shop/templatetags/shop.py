@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django import template
-from django.conf import settings
 from django.utils.formats import number_format
 
+from shop import markets
 from shop.drawings import Drawing, draw
 from shop.models import Product
 
@@ -19,7 +19,7 @@ SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 @register.filter
 def money(amount: Decimal | float, currency: str = "") -> str:
     """`1249.5` as `€1,249.50`."""
-    code = currency or settings.SHOP_CURRENCY
+    code = currency or markets.currency()
     figure = number_format(amount, 2, use_l10n=False, force_grouping=True)
     return f"{SIGNS[code]}{figure}" if code in SIGNS else f"{figure} {code}"
 

@@ -12,12 +12,14 @@ from django.core.management.base import CommandError, CommandParser
 
 from neuroon_django import widget
 from neuroon_django.api import Client
-from neuroon_django.conf import ShopConfig
+from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.delivery import Scan, preview_rows
+from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.management.base import FAILED
 from neuroon_django.management.sending import SendingCommand
 from neuroon_django.management.watching import Watch
 from neuroon_django.models import ProductStatus, ShopState, SyncedProduct
+from neuroon_django.operations.former_shops import former_shop
 from neuroon_django.operations.one_product import Exchange, RecordingClient, find_rows, send
 from neuroon_django.operations.steps import SILENT
 from neuroon_django.operations.syncing import forget_sent, plan, remove_everything, retry_rejected
@@ -34,6 +36,7 @@ class Command(SendingCommand):
         ("--dry-run --limit 20", "print the first 20 payloads, send nothing"),
         ("--product SKU-1", "send one product, and print what Neuroon answers"),
         ("--watch", "be the worker of a shop without Celery"),
+        ("--remove-all --shop ID", "take a former shop's products out, with its NEUROON_API_KEY"),
     )
     exits = (
         "everything was sent",
@@ -83,6 +86,15 @@ class Command(SendingCommand):
             action="store_true",
             help="Send changes as they come, scan when due, and refresh the token, until a signal.",
         )
+
+    def shops(self, alias: str, options: dict[str, Any]) -> list[ShopConfig]:
+        """Return the shops to work for; `--remove-all` takes the id of a former shop, too."""
+        if options["remove_all"] and alias and alias not in conf.shops():
+            try:
+                return [former_shop(alias).config]
+            except ConfigurationError as error:
+                self.refuse(f"No shop is called so: {', '.join(conf.shops())}. {error}")
+        return super().shops(alias, options)
 
     def work_for_each(
         self, shops: Sequence[ShopConfig], options: dict[str, Any]
@@ -201,8 +213,11 @@ class Command(SendingCommand):
         self.confirm(question, interactive=interactive)
         with self.client(shop, Client) as client:
             remove_everything(shop, client)
-            self.stdout.write(
-                "The next scan and every save send products again. "
-                "To keep Neuroon empty, set NEUROON_ENABLED = False"
-            )
+            if shop.config.is_configured:
+                self.stdout.write(
+                    "The next scan and every save send products again. "
+                    "To keep Neuroon empty, set NEUROON_ENABLED = False"
+                )
             self.send(shop, client)
+        if not shop.config.is_configured:
+            self.stdout.write(f"Next: manage.py neuroon_status --forget {shop.shop_id}")

@@ -6,6 +6,7 @@ Prints its address and the settings to paste once it listens, and serves until S
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -14,7 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from .generations import ALL
-from .neuroon import Sandbox
+from .neuroon import Sandbox, serve_shops
+from .pasting import settings_to_paste
 
 HELP_TEXTS = {
     "generation": "the interface: s2s, products or later",
@@ -41,6 +43,14 @@ def _loopback(text: str) -> str:
     return text
 
 
+def _shops(text: str) -> dict[str, str]:
+    """Return the address of each shop, "" where none is given, by its alias."""
+    shops = dict(one.partition("=")[::2] for one in text.split(","))
+    if not all(ALIAS.fullmatch(alias) for alias in shops):
+        raise argparse.ArgumentTypeError("write aliases: es,uk")
+    return shops
+
+
 TYPES: dict[str, Callable[[str], Any]] = {
     "host": _loopback,
     "port": int,
@@ -48,6 +58,7 @@ TYPES: dict[str, Callable[[str], Any]] = {
     "routes": lambda text: text.split(","),
     "plugin_bodies": lambda text: text.split(","),
 }
+ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}")
 INTRODUCTION = """\
 Sandbox Neuroon at {url}
 It is a stand-in on this machine, not the service. Open that address to see what it receives.
@@ -59,16 +70,17 @@ def main(argv: list[str] | None = None) -> int:
     """Serve until a signal comes; return 0 then, exit with 2 if arguments or port are wrong."""
     parser = _parser()
     options = vars(parser.parse_args(argv))
+    shops = options.pop("shops")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        neuroon = Sandbox(**options).start()
+        neuroon = (serve_shops(shops, **options) if shops else Sandbox(**options)).start()
     except (OSError, ValueError) as error:
         parser.error(f"cannot start: {error}")
     with neuroon:
-        lines = [f'{name} = "{value}"' for name, value in neuroon.pasted_settings().items()]
-        print(INTRODUCTION.format(url=neuroon.url) + "\n".join(lines), flush=True)
+        shown = INTRODUCTION.format(url=neuroon.url) + settings_to_paste(neuroon.shops)
+        print(shown, flush=True)
         stopped.wait()
     return 0
 
@@ -78,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
         "python -m neuroon_django.testing.sandbox",
         description="A local Neuroon to develop against. It follows the API strictly, keeps all in "
         "memory, and prints the settings of a shop that talks to it.",
+    )
+    parser.add_argument(
+        "--shops",
+        type=_shops,
+        metavar="ALIAS[=URL],…",
+        help="several shops at this address by their aliases, each with its own or the --shop-url; "
+        "their ids and keys are made of the aliases",
     )
     defaults = vars(Sandbox()) | {"port": 8765}
     for name, text in HELP_TEXTS.items():

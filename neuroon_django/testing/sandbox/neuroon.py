@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from . import control, service, tokens
 from .faults import Fault
 from .messages import KEY_HEADER, Answer, Request, parse
 from .products import named_products
-from .routes import find_endpoint
+from .routes import CONTROL, find_endpoint
 from .server import Server
 from .state import State
 from .traffic import Hold, Traffic
@@ -93,14 +93,21 @@ class Sandbox(State):
 
         It has state, limits and faults of its own, and takes the settings that this class takes.
         """
-        key = "sk_" + hashlib.sha256(shop_id.encode()).hexdigest()[:32]
-        shop = Sandbox(**{"shop_id": shop_id, "api_key": key, "host": self.host} | settings)
-        shop.port = self.port
+        own = {"shop_id": shop_id, "api_key": derived_key(shop_id), "host": self.host}
+        shop = Sandbox(**own | settings)
+        shop.port, shop.shops = self.port, self.shops
         self.others.append(shop)
+        self.shops.append(shop)
         return shop
 
     def _asked(self, request: Request) -> Sandbox:
-        """Return the shop that a request is for: its key's or its widget token's, else this one."""
+        """Return the shop that a request is for: its key's or its widget token's, else this one.
+
+        The page and the control side say it by the parameter `shop`.
+        """
+        if request.address == "/" or request.address.startswith(f"{CONTROL}/"):
+            asked = request.query.get("shop")
+            return next((shop for shop in self.others if shop.shop_id == asked), self)
         key, token = request.headers.get(KEY_HEADER), request.headers.get("X-Widget-Token", "")
         for shop in self.others:
             if key == shop.api_key or (token and tokens.is_valid(shop, token)):
@@ -151,3 +158,21 @@ class Sandbox(State):
         """Return Neuroon's answer, an empty one where the fault prevents it."""
         applied = fault is None or fault.applied
         return service.respond(self, request, data) if applied else Answer()
+
+
+def derived_key(shop_id: str) -> str:
+    """Return the API key of a shop that was given none: the same whenever it is asked for."""
+    return "sk_" + hashlib.sha256(shop_id.encode()).hexdigest()[:32]
+
+
+def serve_shops(shops: Mapping[str, str], **settings: Any) -> Sandbox:
+    """Return a sandbox, not started yet, of several shops: the address of each by its alias.
+
+    An alias is the shop's name, and its id is made of it; `settings` are every shop's.
+    """
+    made: list[Sandbox] = []
+    for alias, url in shops.items():
+        own = {"name": alias, "shop_url": url or settings["shop_url"]}
+        own |= {"shop_id": f"shop_{alias}", "api_key": derived_key(f"shop_{alias}")}
+        made.append(made[0].add_shop(**settings | own) if made else Sandbox(**settings | own))
+    return made[0]

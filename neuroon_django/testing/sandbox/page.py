@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from string import Template
+from urllib.parse import urlencode
 
 from .markup import Markup, element, join
-from .messages import MASK, Answer, Request
+from .messages import Answer, Request
+from .pasting import settings_to_paste
 from .rules import Payload
 from .sections import body_text, render
 from .state import State
@@ -29,6 +31,7 @@ def show_page(state: State, request: Request, data: Payload) -> Answer:
     query = request.query.get("q", "")
     values = {name: str(section) for name, section in render(state, query).items()}
     values |= {"name": join(state.name), "query": join(query), "settings": _settings(state)}
+    values |= {"shop": join(state.shop_id), "switch": str(_switch(state))}
     html = Template(_read("page.html").decode()).substitute(values)
     return _file(".html", html.encode(), {"Content-Security-Policy": POLICY})
 
@@ -54,8 +57,22 @@ def show_file(state: State, request: Request, data: Payload) -> Answer:
 
 
 def _settings(state: State) -> Markup:
-    shown = state.pasted_settings() | {"NEUROON_API_KEY": MASK}
-    return element("pre", "\n".join(f'{name} = "{value}"' for name, value in shown.items()))
+    return element("pre", settings_to_paste(state.shops, masked=True))
+
+
+def _switch(state: State) -> Markup:
+    """Return the links from one shop's page to another's, nothing where there is one shop."""
+    links = (
+        element(
+            "a",
+            shop.name,
+            href=f"/?{urlencode({'shop': shop.shop_id})}",
+            aria_current="page" if shop is state else None,
+        )
+        for shop in state.shops
+    )
+    several = len(state.shops) > 1
+    return element("nav", *links, class_="shops", aria_label="Shops") if several else Markup()
 
 
 def _file(suffix: str, body: bytes, headers: dict[str, str]) -> Answer:

@@ -75,6 +75,7 @@ class State:
         self.lock = threading.RLock()
         self._verified_at_first = self.verified
         self._schedule = Schedule()
+        self.shops: list[State] = [self]  # all that are served at this address
         self.reset()
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -137,6 +137,37 @@ def test_the_function_of_a_request_is_there(settings, path, reason):
     assert messages() == ([("neuroon.E020", message, hint)] if reason else [])
 
 
+def test_law_20_a_feed_is_checked_for_every_shop(settings, monkeypatch):
+    """What one shop's products are made of is wrong there alone, and is said of it alone."""
+
+    def get_queryset(self):
+        if self.shop.alias == "uk":
+            raise LookupError("no price list")
+        return Item.objects.all()
+
+    settings.NEUROON_SHOP_ID, settings.NEUROON_SHOPS = "", {"es": ES, "uk": UK}
+    entries = {"get_queryset": get_queryset, "category": "title"}
+    use_feed(monkeypatch, Item, type("ItemFeed", (ProductFeed,), REQUIRED | entries))
+    found = [(id, text) for id, text, _ in messages()]
+    raised = 'Shop "uk": ItemFeed: get_queryset() raises LookupError: no price list.'
+    assert ("neuroon.E004", raised) in found
+    assert [text for _, text in found if "get_queryset" in text] == [raised]
+    [said] = [text for _, text in found if "category" in text]
+    assert said.startswith('Shop "es": ItemFeed')  # in Britain nobody got as far
+    del entries["get_queryset"]
+    use_feed(monkeypatch, Item, type("ItemFeed", (ProductFeed,), REQUIRED | entries))
+    [said] = [text for _, text, _ in messages() if "category" in text]
+    assert said.startswith("ItemFeed")  # of all of them, once
+
+
+def test_a_feed_is_checked_for_the_shops_that_it_is_for(settings, monkeypatch):
+    settings.NEUROON_SHOP_ID, settings.NEUROON_SHOPS = "", {"es": ES, "uk": UK}
+    entries = REQUIRED | {"shops": ["uk"], "category": "title"}
+    use_feed(monkeypatch, Item, type("ItemFeed", (ProductFeed,), entries))
+    [said] = [text for _, text, _ in messages() if "category" in text]
+    assert said.startswith("ItemFeed")
+
+
 def test_no_message_shows_a_key(settings):
     keys = {"SHOP_ID": "shop_1", "API_KEY": "sk_secret"}
     for written in ([keys], {"es": [keys]}, {"es": ES, "twin": ES | keys, "uk": UK | keys}, str(keys)):

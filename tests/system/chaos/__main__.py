@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--operations", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=int(time()))
     parser.add_argument("--database", metavar="URL", help="of this run alone; SQLite unless given")
+    parser.add_argument("--shops", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--doom", type=float, default=0.002, help="probability of death per step")
@@ -47,18 +48,23 @@ def run(options: argparse.Namespace) -> int:
 
     from neuroon_django.models import endpoint
     from neuroon_django.testing import Sandbox
-    from tests.system.chaos import kills
+    from tests.system.chaos import kills, market
     from tests.system.chaos.simulation import PAUSES, SETTINGS, Chaos
 
     try:
         with Sandbox(shop_url="https://mystore.com", verified=True) as neuroon:
-            for name, value in {**neuroon.settings(), **SETTINGS}.items():
+            shops, own = {"default": neuroon}, {**neuroon.settings(), **SETTINGS}
+            if options.shops > 1:
+                shops = market.open_shops(neuroon, options.shops)
+                own |= market.settings_of(shops)
+                market.use_market()
+            for name, value in own.items():
                 setattr(settings, name, value)
             for name, value in PAUSES.items():
                 setattr(endpoint, name, value)
             kills.install(setattr)
             counts = {name: getattr(options, name) for name in ("threads", "processes", "doom")}
-            figures = Chaos(neuroon, options.seed, **counts).run(options.operations)
+            figures = Chaos(shops, options.seed, **counts).run(options.operations)
     finally:
         teardown_databases(databases, verbosity=0)
     print(json.dumps(asdict(figures), indent=2))

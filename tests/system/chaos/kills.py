@@ -44,7 +44,7 @@ POINTS = {
         "release_run",
         "request_another_look",
     ),
-    FoldLockQuerySet: ("hold",),
+    FoldLockQuerySet: ("hold_all",),
     ShopStateQuerySet: ("set",),
     SyncedProductQuerySet: ("delete_confirmed",),
 }

@@ -16,6 +16,7 @@ from django.db import OperationalError, connection, transaction
 
 from neuroon_django import clicks, mark_changed
 from neuroon_django.api import messages
+from neuroon_django.conf import conf
 from neuroon_django.feeds import registry
 from tests.shop.models import Brand, Category, Order, Product, StockRecord
 
@@ -35,7 +36,9 @@ class Shop:
         self.done: Counter[str] = Counter()
         self.numbers = 0
         self.late: list[tuple[threading.Thread, threading.Event]] = []
-        self.paid: set[str] = set()
+        self.paid: dict[str, str] = {}  # the alias of the shop that each order was clicked in
+        self.clicked_in: dict[str, str] = {}
+        self.saves = self.change_rows = 0
         self.unpaid: list[int] = []
         self.brands = [Brand.objects.create(name=f"Brand {n}") for n in range(4)]
         self.categories = [Category.objects.create(title=f"Category {n}") for n in range(6)]
@@ -87,7 +90,9 @@ class Shop:
     def edit(self) -> None:
         if product := self._any():
             product.title = f"Title {self._number()}"
-            product.save()
+            with connection.execute_wrapper(self._count_change_rows):
+                product.save()
+            self.saves += 1
 
     def reprice(self) -> None:
         record = StockRecord.objects.filter(product=self._any()).first()
@@ -212,13 +217,17 @@ class Shop:
 
     def order(self) -> None:
         product, number = self.random.choice(self.pillars), self._number()
+        alias = self.random.choice(list(conf.shops()))
         token = clicks.current.set(f'{{"{product.sku}": "search-{number}"}}')
+        in_shop = clicks.current_shop.set(conf.shop(alias).fingerprint)
         try:
             with transaction.atomic():
                 order = Order.objects.create(number=number, total=Decimal("20"))
                 order.lines.create(product=product, quantity=2, total=Decimal("20"))
         finally:
+            clicks.current_shop.reset(in_shop)
             clicks.current.reset(token)
+        self.clicked_in[number] = alias
         self.unpaid.append(order.pk)
 
     def pay(self) -> None:
@@ -226,7 +235,7 @@ class Shop:
             order = Order.objects.get(pk=self.unpaid.pop())
             order.status = "paid"
             order.save()
-            self.paid.add(order.number)
+            self.paid[order.number] = self.clicked_in[order.number]
 
     # The end
 
@@ -244,11 +253,11 @@ class Shop:
             if not product.stockrecords.filter(price__isnull=False).exists():
                 StockRecord.objects.create(product=product, price=Decimal("1.00"))
 
-    def expected(self, route: str) -> dict[str, Any]:
-        """The catalogue that Neuroon must hold, as that route takes it."""
-        source = registry.product_source("shop.product")
+    def expected(self, alias: str, route: str) -> dict[str, Any]:
+        """The catalogue that Neuroon must hold for a shop, as that route takes it."""
+        source = registry.product_source("shop.product", conf.shop(alias))
         assert source is not None
-        listed = Product.objects.filter(is_published=True).values_list("pk", flat=True)
+        listed = source.feed.get_queryset().filter(is_published=True).values_list("pk", flat=True)
         rendered = source.render_many(map(str, listed)).values()
         payloads = [one.payload for one in rendered]
         if route == "shops":
@@ -256,6 +265,12 @@ class Shop:
         return {payload["externalId"]: payload for payload in map(messages.decode, payloads)}
 
     # Its parts
+
+    def _count_change_rows(self, execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        result = execute(sql, params, *rest)
+        if "INSERT INTO" in sql and "neuroon_django_change" in sql:
+            self.change_rows += sql.count("(%s, %s")
+        return result
 
     def _commit(self, thread: threading.Thread, go: threading.Event) -> None:
         go.set()

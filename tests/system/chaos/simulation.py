@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,10 +27,10 @@ from django.db import connection, connections
 from neuroon_django.api import Client
 from neuroon_django.conf import conf
 from neuroon_django.delivery import order_run, product_run
-from neuroon_django.models import Change, Conversion, SyncedProduct
+from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.testing import Sandbox
 from neuroon_django.testing.sandbox import Fault, random_faults
-from tests.factories import current_shop
+from tests.factories import shop_called
 from tests.system.chaos import kills
 from tests.system.chaos.shop import Shop
 
@@ -53,6 +55,12 @@ HARMLESS = [
     Fault("trickle", interval=0.2),
 ]
 REFUSALS = [Fault("status", status=400), Fault("status", status=422)]
+# What differs where there are several shops: the first has all of it, one is slow, one is refused.
+TROUBLES = [
+    [*HARMLESS, *REFUSALS],
+    [fault for fault in HARMLESS if fault.kind in ("lost", "delay", "trickle", "drop")],
+    [*(fault for fault in HARMLESS if fault.kind == "status"), *REFUSALS],
+]
 # Time runs faster here: pauses and leases are short, so that many fit into a run.
 SETTINGS = {
     "NEUROON_TIMEOUT": 0.5,
@@ -74,6 +82,9 @@ class Figures:
     under_fire: int = 0  # of these, before the faults were switched off
     faulty: int = 0
     share_faulty: float = 0.0  # of those under fire
+    shops: int = 1
+    saves: int = 0
+    change_rows: int = 0  # that these saves wrote
     faults: dict[str, int] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
     processes_killed: int = 0
@@ -96,9 +107,15 @@ class Chaos:
     """One simulation. `processes` workers are real ones, killed by SIGKILL; `threads` die within."""
 
     def __init__(
-        self, neuroon: Sandbox, seed: int, *, threads: int = 2, processes: int = 0, doom: float = 0.002
+        self,
+        shops: Mapping[str, Sandbox],
+        seed: int,
+        *,
+        threads: int = 2,
+        processes: int = 0,
+        doom: float = 0.002,
     ) -> None:
-        self.neuroon, self.seed, self.doom = neuroon, seed, doom
+        self.shops, self.seed, self.doom = shops, seed, doom
         self.threads, self.processes = threads, processes
         self.figures = Figures(seed, connection.vendor)
         self.deaths: Counter[str] = Counter()
@@ -108,7 +125,8 @@ class Chaos:
 
     def run(self, operations: int) -> Figures:
         began = time.monotonic()
-        self.neuroon.plan = self._plan()
+        for number, neuroon in enumerate(self.shops.values()):
+            neuroon.plan = self._plan(number)
         shop = Shop(self.seed)
         workers = [threading.Thread(target=self._work, args=(n,)) for n in range(self.threads)]
         for thread in workers:
@@ -126,8 +144,9 @@ class Chaos:
                 thread.join()
             for child in self.children:
                 self._kill(child)
-        self.neuroon.plan = None
-        self.figures.under_fire = len(self.neuroon.requests)
+        for neuroon in self.shops.values():
+            neuroon.plan = None
+            self.figures.under_fire += len(neuroon.requests)
         shop.tidy()
         self._drain()
         self._reckon(shop, operations)
@@ -135,9 +154,10 @@ class Chaos:
         self.figures.seconds = time.monotonic() - began
         return self.figures
 
-    def _plan(self) -> Any:
-        catalogue = random_faults(self.seed, SHARE, HARMLESS + REFUSALS, endpoints={"sync", "delete"})
-        orders = random_faults(self.seed, SHARE, HARMLESS, endpoints={"conversion"})
+    def _plan(self, number: int) -> Any:
+        troubles, seed = TROUBLES[number], self.seed + number
+        catalogue = random_faults(seed, SHARE, troubles, endpoints={"sync", "delete"})
+        orders = random_faults(seed, SHARE, HARMLESS, endpoints={"conversion"})
         return lambda call: catalogue(call) or orders(call)
 
     # Workers
@@ -157,14 +177,14 @@ class Chaos:
                 connections.close_all()
 
     def _life(self, doom: kills.Doom) -> None:
-        client = kills.DoomedClient(**conf.shop().client_options())
-        client.doom = doom
-        with client:
+        with ExitStack() as stack:
+            clients = {alias: stack.enter_context(_doomed_client(alias, doom)) for alias in self.shops}
             while not self.over.is_set():
-                shop = current_shop()
+                alias = doom.random.choice(list(clients))
+                shop = shop_called(alias)
                 until = time.monotonic() + 1
                 for run in (product_run, order_run):
-                    engine = run(shop, client, until=until)
+                    engine = run(shop, clients[alias], until=until)
                     if doom.random.random() < 0.5:
                         engine.lease = kills.ImpoliteLease(engine.lease.endpoint)
                     engine.run()
@@ -201,33 +221,58 @@ class Chaos:
 
     def _drain(self) -> None:
         """Faults are off: whatever is due, or leased to somebody dead, must go out now."""
-        shop = current_shop()
-        SyncedProduct.objects.retry_rejected(shop)
-        deadline = time.monotonic() + 60
+        shops = [shop_called(alias) for alias in self.shops]
+        for shop in shops:
+            SyncedProduct.objects.retry_rejected(shop)
+        deadline = time.monotonic() + 60 * len(shops)
         while time.monotonic() < deadline:
-            with Client(**conf.shop().client_options()) as client:
-                product_run(shop, client, foreground=True).run()
-                order_run(shop, client, foreground=True).run()
-            waiting = [SyncedProduct.objects.of(shop).waiting(), Conversion.objects.of(shop).waiting()]
+            for shop in shops:
+                self._drain_shop(shop)
+            waiting = [SyncedProduct.objects.waiting(), Conversion.objects.waiting()]
             if not (Change.objects.exists() or any(rows.exists() for rows in waiting)):
                 return
             time.sleep(0.1)
         self.figures.errors.append("something is due for ever")
 
+    def _drain_shop(self, shop: ShopState) -> None:
+        with Client(**shop.config.client_options()) as client:
+            product_run(shop, client, foreground=True).run()
+            order_run(shop, client, foreground=True).run()
+
     def _reckon(self, shop: Shop, operations: int) -> None:
-        expected = shop.expected(current_shop().route)
-        there, figures = self.neuroon.products, self.figures
-        received = self.neuroon.requests
+        figures, shops = self.figures, self.shops
+        received = [request for neuroon in shops.values() for request in neuroon.requests]
         faults = Counter(_name(one) for one in received if one.fault)
         figures.operations, figures.requests = operations, len(received)
         figures.faults, figures.faulty = dict(faults.most_common()), faults.total()
         figures.kills = dict(self.deaths.most_common())
-        figures.lost = sorted(key for key in expected if there.get(key) != expected[key])
-        figures.ghosts = sorted(there.keys() - expected.keys())
-        figures.overlaps = list(self.neuroon.overlaps)
-        figures.orders_paid = len(shop.paid)
-        figures.orders_lost = sorted(shop.paid - self.neuroon.conversions.keys())
-        figures.orders_invented = sorted(self.neuroon.conversions.keys() - shop.paid)
+        figures.orders_paid, figures.shops = len(shop.paid), len(shops)
+        figures.saves, figures.change_rows = shop.saves, shop.change_rows
+        if shop.saves != shop.change_rows:
+            figures.errors.append(f"{shop.saves} saves wrote {shop.change_rows} change rows")
+        for alias, neuroon in shops.items():
+            self._reckon_shop(shop, alias, neuroon)
+
+    def _reckon_shop(self, shop: Shop, alias: str, neuroon: Sandbox) -> None:
+        figures, there = self.figures, neuroon.products
+        expected = shop.expected(alias, shop_called(alias).route)
+        paid = {number for number, of in shop.paid.items() if of == alias}
+        sent = neuroon.conversions.keys()
+        wrong = {
+            "lost": {key for key in expected if there.get(key) != expected[key]},
+            "ghosts": there.keys() - expected.keys(),
+            "overlaps": neuroon.overlaps,
+            "orders_lost": paid - sent,
+            "orders_invented": sent - paid,
+        }
+        for name, keys in wrong.items():
+            getattr(figures, name).extend(f"{alias} {key}" for key in sorted(keys))
+
+
+def _doomed_client(alias: str, doom: kills.Doom) -> kills.DoomedClient:
+    client = kills.DoomedClient(**conf.shop(alias).client_options())
+    client.doom = doom
+    return client
 
 
 def _name(received: Any) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from contextlib import ExitStack
 
 import django
 from django.conf import settings
@@ -25,12 +26,20 @@ def main(config: dict) -> None:
 
     for name, value in config["pauses"].items():
         setattr(endpoint, name, value)
+    if len(conf.shops()) > 1:
+        from tests.system.chaos.market import use_market
+
+        use_market()
     parent = os.getppid()
-    with Client(**conf.shop().client_options()) as client:
+    with ExitStack() as stack:
+        clients = [
+            (one, stack.enter_context(Client(**one.client_options()))) for one in conf.shops().values()
+        ]
         while os.getppid() == parent:  # the simulation may be killed itself
-            shop = ShopState.objects.for_config(conf.shop())
-            product_run(shop, client).run()
-            order_run(shop, client).run()
+            for one, client in clients:
+                shop = ShopState.objects.for_config(one)
+                product_run(shop, client).run()
+                order_run(shop, client).run()
             time.sleep(0.02)
 
 

@@ -6,6 +6,7 @@ it and the processes it starts read one and the same settings.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -29,7 +30,8 @@ from django.db import transaction
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from shop.models import Brand, Category, Order, Product
 from shop.payments import sign
-from shop.processes import MANAGE, free_port, running, wait_for
+from shop.processes import MANAGE, free_port, neuroon, running, wait_for
+from shop.several import SeveralShops, shops_of
 
 SAMPLE = MANAGE.parent / "data" / "catalogue.jsonl"
 STARTED = "NEUROON_DEMO"  # set in the environment of the demo proper
@@ -41,16 +43,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--catalogue", type=Path, default=SAMPLE, metavar="FILE")
+        parser.add_argument("--shops", metavar="es,uk", help="several shops at Neuroon, side by side")
         parser.add_argument("--serve", action="store_true", help="leave it running for a browser")
 
-    def handle(self, *, catalogue: Path, serve: bool, **options: Any) -> None:
+    def handle(self, *, catalogue: Path, serve: bool, shops: str | None, **options: Any) -> None:
         if STARTED not in os.environ:
-            start_again()
+            start_again(shops_of(shops) if shops else {})
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, interrupt)
         try:
             with ExitStack() as stack:
-                self.walk(stack, catalogue)
+                (SeveralShops(self) if shops else self).walk(stack, catalogue)
                 if serve:
                     self.serve()
                 else:
@@ -87,8 +90,11 @@ class Command(BaseCommand):
     def start_neuroon(self, stack: ExitStack) -> None:
         port = settings.NEUROON_API_URL.rpartition(":")[2]
         command = ["-m", "neuroon_django.testing.sandbox", "--port", port, "--rate-limit", "100"]
-        command += ["--shop-id", settings.NEUROON_SHOP_ID, "--api-key", settings.NEUROON_API_KEY]
         command += ["--shop-url", settings.NEUROON_STOREFRONT_URL]
+        if settings.NEUROON_SHOPS:
+            command += ["--shops", ",".join(settings.NEUROON_SHOPS)]
+        else:
+            command += ["--shop-id", settings.NEUROON_SHOP_ID, "--api-key", settings.NEUROON_API_KEY]
         stack.enter_context(running("sandbox", command, settings.STATE_DIR))
         wait_for("the sandbox", lambda: reachable(f"{settings.NEUROON_API_URL}/_sandbox/state"))
         self.note(f"A local Neuroon answers at {settings.NEUROON_API_URL}")
@@ -142,14 +148,16 @@ class Command(BaseCommand):
         stack.enter_context(running("web", command, settings.STATE_DIR))
         wait_for("the shop", lambda: reachable(f"{address}/"))
 
-    def page(self) -> str:
+    def page(self, path: str = "/") -> str:
         """The token in the shop's page."""
-        html = requests.get(f"{settings.NEUROON_STOREFRONT_URL}/", timeout=30).text
+        html = requests.get(f"{settings.NEUROON_STOREFRONT_URL}{path}", timeout=30).text
         found = re.search(r'data-token="([^"]+)"', html)
         self.expect(found is not None, "no widget in the shop's page")
-        self.expect(settings.NEUROON_API_KEY not in html, "the API key is in the page")
+        keys = [own["API_KEY"] for own in settings.NEUROON_SHOPS.values()]
+        shown = [key for key in [settings.NEUROON_API_KEY, *keys] if key in html]
+        self.expect(not shown, "the API key is in the page")
         token = found[1] if found else ""
-        self.note(f"{settings.NEUROON_STOREFRONT_URL}/ carries the widget, token {token[:12]}…")
+        self.note(f"{settings.NEUROON_STOREFRONT_URL}{path} carries the widget, token {token[:12]}…")
         return token
 
     def buy(self, token: str) -> None:
@@ -162,7 +170,8 @@ class Command(BaseCommand):
             timeout=30,
         ).json()
         self.note(f"Search {search['searchLogId']} finds {product.title[:60]!r}")
-        number = self.order(product, search["searchLogId"])
+        base, path = settings.NEUROON_STOREFRONT_URL, product.get_absolute_url()
+        number = self.order(product, search["searchLogId"], base, path)
         signed = {"order": number, "signature": sign(number)}
         webhook = f"{settings.NEUROON_STOREFRONT_URL}/payments/webhook/"
         requests.post(webhook, json=signed, timeout=30).raise_for_status()
@@ -173,10 +182,13 @@ class Command(BaseCommand):
         expected = {"productId": product.sku, "searchLogId": search["searchLogId"], "quantity": 2}
         self.expect({k: line[k] for k in expected} == expected, "not the shopper's conversion")
 
-    def order(self, product: Product, search: str) -> str:
-        """Through the shop's own forms, with the cookie that the widget writes."""
-        base, shopper = settings.NEUROON_STOREFRONT_URL, requests.Session()
-        page = shopper.get(base + product.get_absolute_url(), timeout=30).text
+    def order(self, product: Product, search: str, base: str, path: str) -> str:
+        """Through the shop's own forms at `base`, with the cookie that the widget writes.
+
+        `path` is that of the product's page.
+        """
+        shopper = requests.Session()
+        page = shopper.get(settings.NEUROON_STOREFRONT_URL + path, timeout=30).text
         shopper.cookies.set("neuroon_clicks", quote(f'{{"{product.sku}": "{search}"}}'))
         bought = {"quantity": 2, "buy": "1", "csrfmiddlewaretoken": csrf(page)}
         page = shopper.post(f"{base}/basket/add/{product.pk}/", data=bought, timeout=30).text
@@ -228,6 +240,7 @@ class Command(BaseCommand):
 
     def write_next_steps(self) -> None:
         self.step("Try next")
+        self.note("manage.py demo --shops es,uk              two shops, in two languages")
         self.note("manage.py demo --serve                    the same, left running for your browser")
         self.note("python -m neuroon_django.testing.sandbox  a local Neuroon for a shop of your own")
 
@@ -247,7 +260,7 @@ class Command(BaseCommand):
             raise CommandError(f"{otherwise}; logs: {settings.STATE_DIR}")
 
 
-def start_again() -> NoReturn:
+def start_again(shops: dict[str, Any]) -> NoReturn:
     """The same command in this same process, with the demo's own environment."""
     web, api = free_port(), free_port()
     own = {
@@ -255,6 +268,7 @@ def start_again() -> NoReturn:
         "EXAMPLE_STATE_DIR": tempfile.mkdtemp(prefix="neuroon-demo-"),
         "NEUROON_API_URL": f"http://127.0.0.1:{api}",
         "NEUROON_STOREFRONT_URL": f"http://127.0.0.1:{web}",
+        "NEUROON_SHOPS": json.dumps(shops),
     }
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **own})
@@ -262,11 +276,6 @@ def start_again() -> NoReturn:
 
 def interrupt(*args: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def neuroon(what: str) -> Any:
-    """What the sandbox tells of itself."""
-    return requests.get(f"{settings.NEUROON_API_URL}/_sandbox/{what}", timeout=30).json()
 
 
 def sync_requests() -> list[dict[str, Any]]:

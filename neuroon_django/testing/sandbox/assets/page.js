@@ -5,6 +5,7 @@
 (() => {
   const EVERY = 2000;
   const search = document.querySelector("#q");
+  const shop = encodeURIComponent(document.querySelector("[name=shop]").value);
   const away = document.querySelector(".away");
   const shown = new Map();
   const bodies = new Map();
@@ -14,7 +15,9 @@
 
   async function refresh() {
     try {
-      const response = await fetch(`/_sandbox/sections?q=${encodeURIComponent(search.value)}`);
+      const response = await fetch(
+        `/_sandbox/sections?shop=${shop}&q=${encodeURIComponent(search.value)}`,
+      );
       const fresh = await response.json();
       for (const section of sections()) replace(section, fresh[section.dataset.section]);
       away.hidden = true;
@@ -46,14 +49,14 @@
     const { body: number } = body.dataset;
     details.open = true;
     if (!bodies.has(number)) {
-      const response = await fetch(`/_sandbox/body?number=${number}`);
+      const response = await fetch(`/_sandbox/body?shop=${shop}&number=${number}`);
       bodies.set(number, response.ok ? await response.text() : "It was forgotten.");
     }
     body.textContent = bodies.get(number);
   }
 
   async function order({ scenario: name, product }) {
-    await fetch("/_sandbox/scenario", {
+    await fetch(`/_sandbox/scenario?shop=${shop}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(product === undefined ? { name } : { name, external_id: product }),
