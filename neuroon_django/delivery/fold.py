@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import transaction
 
+from neuroon_django.conf import conf
 from neuroon_django.delivery.fan_out import assignment_of, assignments_of, by_shop
 from neuroon_django.delivery.planning import record_planned
 from neuroon_django.feeds import ProductSource, registry
@@ -110,7 +111,7 @@ def fold_orders(shop: ShopState) -> Folded:
         pk = next(iter(source.pks([change.object_pk])), change.object_pk)  # one spelling of each key
         if len(pk) <= MAX_KEY:
             orders.setdefault((source.label, pk), []).append(change)
-    shops = ShopState.objects.folded_with(shop)
+    shops = _shops_of_orders(shop, changes)
     with transaction.atomic(Change.objects.db):
         FoldLock.objects.hold_all(shops)
         if Change.objects.consume(changes):
@@ -119,6 +120,15 @@ def fold_orders(shop: ShopState) -> Folded:
         else:
             transaction.set_rollback(True, using=Change.objects.db)
     return Folded.SOME if len(changes) == MAX_ORDER_CHANGES else Folded.ALL
+
+
+def _shops_of_orders(shop: ShopState, changes: Iterable[Change]) -> list[ShopState]:
+    """Return the shops that orders may be of; one that something was clicked in has a row by then."""
+    clicked_in = {change.shop for change in changes} - {"", shop.config.fingerprint}
+    for config in conf.shops().values() if clicked_in else ():
+        if config.SHOP_ID and config.fingerprint in clicked_in:
+            ShopState.objects.for_config(config)
+    return ShopState.objects.folded_with(shop)
 
 
 def make_due(
