@@ -29,7 +29,7 @@ TEXTS = (str, int, UUID, Promise)  # what a shop's own mapping may hold as an id
 
 # The cookie's text of the shopper's request that this thread or task serves; "" outside of one.
 current: ContextVar[str] = ContextVar("neuroon_clicks", default="")
-_request: ContextVar[Any] = ContextVar("neuroon_request", default=None)
+_serving: ContextVar[Serving | None] = ContextVar("neuroon_serving", default=None)
 # The fingerprint of the shop that this request is for, where there are several; "": not known.
 current_shop: ContextVar[str] = ContextVar("neuroon_shop", default="")
 
@@ -38,27 +38,44 @@ Name = tuple[str, str]  # an object of the shop: model label, primary key as tex
 _decoder = json.JSONDecoder(strict=False)  # control characters may stand in a text as they are
 
 
+@dataclass
+class Serving:
+    """A request that is served; tasks that it began keep this object when it is over."""
+
+    request: Any
+    is_over: bool = False
+
+
 @contextmanager
 def serving(request: Any, text: str) -> Iterator[None]:
     """Keep a shopper's text while a request is served."""
-    kept, served, shop = current.set(text), _request.set(request), current_shop.set("")
+    mine = Serving(request)
+    kept, served, shop = current.set(text), _serving.set(mine), current_shop.set("")
     try:
         yield
     finally:
+        mine.is_over = True
         current.reset(kept)
-        _request.reset(served)
+        _serving.reset(served)
         current_shop.reset(shop)
 
 
 def is_refused(request: Any) -> bool:
     """Return whether another middleware around this one has refused to keep a request's clicks."""
-    return _request.get() is request and not current.get()
+    served = _serving.get()
+    return served is not None and served.request is request and not current.get()
 
 
 def to_record() -> str:
-    """Return the text that an order takes along which is saved now; "" where staff saves it."""
-    text = current.get()
-    return text if text and not is_staff(_request.get()) else ""
+    """Return the text that an order takes along which is saved now.
+
+    It is "" where staff saves it, and in a task that has outlived the shopper's request: one that
+    works on for all shoppers, as a consumer that the first request started, must not give them his.
+    """
+    text, served = current.get(), _serving.get()
+    if not text or (served and served.is_over):
+        return ""
+    return "" if is_staff(served and served.request) else text
 
 
 def is_staff(request: Any) -> bool:

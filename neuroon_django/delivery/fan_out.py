@@ -101,10 +101,7 @@ def by_shop(shops: Sequence[ShopState], orders: Orders) -> dict[ShopState, Order
     """
     if len(conf.shops()) == 1:
         return {shops[0]: orders}
-    rows = {}
-    keys = {placeholder_key(name): name for name in orders}
-    for row in Conversion.objects.filter(shop__in=shops, key__in=keys):
-        rows[keys[row.key]] = row
+    rows = _rows_of(shops, orders)
     result: dict[ShopState, dict[Name, Sequence[Change]]] = {}
     candidates = _candidates(shops)
     named = _named_by_feeds(candidates, [name for name in orders if name not in rows])
@@ -112,15 +109,32 @@ def by_shop(shops: Sequence[ShopState], orders: Orders) -> dict[ShopState, Order
         able = candidates.get(name[0])
         if not able:
             continue
-        known = rows.get(name)
+        known = max(rows.get(name, ()), key=_closeness, default=None)
         shop = _shop_of(able, known, changes, named.get(name, ""))
-        if known is not None and known.shop_id != shop.pk:
+        if known is not None and all(row.shop_id != shop.pk for row in rows[name]):
             Conversion.objects.filter(pk=known.pk).move(shop)
         for change in changes:
             if change.shop not in ("", shop.config.fingerprint):
                 change.clicks = ""
         result.setdefault(shop, {})[name] = changes
     return dict(result)
+
+
+def _rows_of(shops: Sequence[ShopState], orders: Iterable[Name]) -> dict[Name, list[Conversion]]:
+    """Return the rows that orders have at these shops.
+
+    An order may have two: it got another one while the shop of its first was out of the settings.
+    """
+    keys = {placeholder_key(name): name for name in orders}
+    rows: dict[Name, list[Conversion]] = {}
+    for row in Conversion.objects.filter(shop__in=shops, key__in=keys).order_by("pk"):
+        rows.setdefault(keys[row.key], []).append(row)
+    return rows
+
+
+def _closeness(row: Conversion) -> tuple[bool, bool]:
+    """Return how close a row is to its report: of two, the one that was reported counts."""
+    return row.status == ConversionStatus.SENT, bool(row.clicks)
 
 
 def _candidates(shops: Sequence[ShopState]) -> dict[str, list[ShopState]]:

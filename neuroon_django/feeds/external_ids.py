@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, QuerySet
 
 from neuroon_django.exceptions import InvalidValue
@@ -17,12 +17,12 @@ from neuroon_django.feeds import cleaning
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.keys import pks_of
 from neuroon_django.feeds.paths import Path, is_column, walk
+from neuroon_django.feeds.savepoints import ask_each
 from neuroon_django.feeds.source import NOT_THE_SHOPS, Invalid, M, Source
 
 logger = logging.getLogger("neuroon_django")
 
 MAX_ID = 255
-MAX_FAILED_QUERIES = 30  # of the shop's code, before it is no single product's fault
 
 
 class IdentifiedSource(Source[M]):
@@ -60,7 +60,7 @@ class IdentifiedSource(Source[M]):
                 failed = type(error).__name__
                 logger.warning("ids_one_by_one feed=%s error=%s", self.label, failed)
                 self.check_readable(wanted[:1])
-            return self._external_ids_by_code(wanted)
+            return ask_each(self, wanted, self._id_of, failed=None)
 
     def repeated_ids(self, most: int) -> list[str]:
         """Return up to so many external ids that several products have, in one query.
@@ -76,32 +76,6 @@ class IdentifiedSource(Source[M]):
             repeated = counted.annotate(neuroon_n=Count("pk", distinct=True)).filter(neuroon_n__gt=1)
             values = repeated.order_by(column).values_list(column, flat=True)[:most]
             return [usable for value in values if (usable := _usable(value))]
-
-    def _external_ids_by_code(self, pks: list[Any]) -> dict[str, str | None]:
-        """Load products and ask the feed for their ids, in a savepoint of its own.
-
-        Where a query of the shop's code fails, halves are asked, down to the single product whose id
-        cannot be known.
-        """
-        found: dict[str, str | None] = {}
-        todo, failures = [pks], 0
-        while todo:
-            some = todo.pop()
-            try:
-                with transaction.atomic(self.db_alias):
-                    found |= {pk: self._id_of(product) for pk, product in self.load(some).items()}
-            except DatabaseError:
-                failures += 1
-                # A deadlock has ended the whole transaction, or it is not a matter of some products.
-                is_ended = connections[self.db_alias].needs_rollback
-                if is_ended or failures > MAX_FAILED_QUERIES:
-                    raise
-                middle = len(some) // 2
-                if middle:
-                    todo += [some[middle:], some[:middle]]
-                else:
-                    found[str(some[0])] = None
-        return found
 
     def _id_of(self, product: M | Invalid) -> str | None:
         if isinstance(product, Invalid):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import transaction
 from django.db.models import Model
 
 from neuroon_django import clicks
@@ -19,6 +18,7 @@ from neuroon_django.feeds.cleaning import currency, money, one_currency, text
 from neuroon_django.feeds.context import payload_context
 from neuroon_django.feeds.declarations import ORDER_ENTRIES, ConversionLine
 from neuroon_django.feeds.keys import keys_of
+from neuroon_django.feeds.savepoints import ask_each
 from neuroon_django.feeds.source import NOT_THE_SHOPS, Invalid, M, Source, format_error
 
 if TYPE_CHECKING:
@@ -74,18 +74,26 @@ class OrderSource(Source[M]):
             return {pk: self.report(orders.get(pk), known) for pk, known in clicked.items()}
 
     def shop_aliases(self, texts: Iterable[str]) -> dict[str, str]:
-        """Return the alias of the shop that each order names, by primary key; {} where it fails."""
+        """Return the alias of the shop that each order names, by primary key; "" where it fails."""
         try:
-            with payload_context(self.shop), transaction.atomic(self.db_alias):
-                orders = self.load(self.pks(texts).values())
-                loaded = {pk: o for pk, o in orders.items() if not isinstance(o, Invalid)}
-                return {pk: str(self.value("shop_alias", order)) for pk, order in loaded.items()}
+            with payload_context(self.shop):
+                pks = list(self.pks(texts).values())
+                return ask_each(self, pks, self._alias_of, failed="")
         except NOT_THE_SHOPS:
             raise
         except Exception as error:
-            reason = messages.text_of(format_error(error))
-            logger.warning("shop_alias_failed feed=%s error=%s", self.label, reason)
+            self._tell_no_alias(messages.text_of(format_error(error)))
         return {}
+
+    def _alias_of(self, order: M | Invalid) -> str:
+        try:
+            return "" if isinstance(order, Invalid) else str(self.value("shop_alias", order) or "")
+        except InvalidValue as invalid:
+            self._tell_no_alias(str(invalid))
+            return ""
+
+    def _tell_no_alias(self, reason: str) -> None:
+        logger.warning("shop_alias_failed feed=%s error=%s", self.label, reason)
 
     def report(self, order: M | Invalid | None, clicked: Clicked) -> ReportResult:
         """Return what an order is for Neuroon now, with the clicks that were kept for it."""

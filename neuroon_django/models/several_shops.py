@@ -15,6 +15,8 @@ from neuroon_django.models.product import SyncedProduct
 if TYPE_CHECKING:
     from neuroon_django.models.shop import ShopState
 
+SCANNED = ~Q(scanned_at=None) | ~Q(scan_cursor="")  # a scan was begun or ended
+
 
 class SeveralShopsQuerySet(QuerySet["ShopState"]):
     """What happens to the rows of several shops, and what one shop's fold asks of the others."""
@@ -51,7 +53,11 @@ class SeveralShopsQuerySet(QuerySet["ShopState"]):
 
     def request_other_scans(self, folded: Iterable[int]) -> None:
         """Make every shop scan but those of these keys: what was folded for these is unknown there."""
-        self.exclude(pk__in=folded)._scan_anew()
+        # Read first: at REPEATABLE READ, MariaDB locks every row that an UPDATE looks at, and pages
+        # would wait for the fold.
+        others = self.exclude(pk__in=folded).filter(SCANNED).values_list("pk", flat=True)
+        if pks := list(others):
+            self.filter(pk__in=pks)._scan_anew()
 
     def fold_failed(self, pk: int, reason: str) -> None:
         """Note why changes could not be folded for a shop: it scans in their stead."""
@@ -61,8 +67,7 @@ class SeveralShopsQuerySet(QuerySet["ShopState"]):
 
     def _scan_anew(self) -> None:
         """Begin a scan anew that was begun or ended; one that waits for a retry waits on."""
-        scanned = ~Q(scanned_at=None) | ~Q(scan_cursor="")
-        self.filter(scanned).update(scanned_at=None, scanned_labels=[], scan_cursor="")
+        self.filter(SCANNED).update(scanned_at=None, scanned_labels=[], scan_cursor="")
 
     def request_scans_of_unseen(self) -> bool:
         """Make every shop scan if this process saw changes that it did not record; return whether."""

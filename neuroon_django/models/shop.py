@@ -236,8 +236,10 @@ class ShopState(MonitoringColumns, VerificationColumns):
         if resting and not index_seconds:
             return
         self.last_success_at = now
-        self.index_times = add_times(self.index_times, index_seconds)
-        ShopState.objects.set(self.pk, last_success_at=now, index_times=self.index_times)
+        noted: dict[str, Any] = {"last_success_at": now}
+        if index_seconds:  # else a run over the orders would write down the times as it once read them
+            self.index_times = noted["index_times"] = add_times(self.index_times, index_seconds)
+        ShopState.objects.set(self.pk, **noted)
 
     def pauses(self) -> list[Endpoint]:
         """Return the endpoints that are blocked for a reason."""

@@ -60,7 +60,7 @@ class Creation:
             refs |= column.owners_of(self.objects, self.using)
         record(refs)
         orders = refs_of(self.watch.order_labels, known, self.using)
-        record(orders, clicked=clicks.to_record())
+        record(orders, clicked=clicks.to_record(), shop=clicks.current_shop.get())
         for dependents in self.watch.orders_of:
             record_all(dependents.of_rows(known, self.using), dependents.source.topic)
         if self.last is not None:

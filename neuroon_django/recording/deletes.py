@@ -109,6 +109,9 @@ class Loss:
         for rows in collector.fast_deletes:
             with reporting(rows.model):
                 self._add(_affected(rows))
+        for field, value in collector.field_updates:
+            with reporting(field.model):
+                self._add_new_owners(field, value)
         # What is no product and goes as well needs no record: what it points to has one.
         self.refs = {ref: None for ref in self.refs if ref not in gone or ref[0] in registry.feeds}
 
@@ -129,6 +132,16 @@ class Loss:
             keys = [instance.pk for instance in instances[start : start + CHUNK]]
             rows: QuerySet[Any] = QuerySet(model, using=self._using).filter(pk__in=keys)
             self._add(_affected(rows, products=False))
+
+    def _add_new_owners(self, field: Any, value: Any) -> None:
+        """Add whom rows are given to, as by `SET_DEFAULT`, where the owner that they had goes."""
+        value = getattr(value, field.target_field.attname) if isinstance(value, Model) else value
+        if value is None or hasattr(value, "resolve_expression"):
+            return
+        watch = deletes.watches.get(field.model)
+        for column in watch.owner_columns if watch else ():
+            if column.column == field:
+                self.refs |= column.owners([(value,)], self._using)
 
     def _add(self, affected: Iterable[Affected]) -> None:
         for objects, label, key in affected:

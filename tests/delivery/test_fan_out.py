@@ -484,6 +484,60 @@ def test_law_20_an_order_is_reported_at_its_own_shop_alone(known, clicked_in):
     assert reported == {"es": [], "uk": [order.number], "outlet": []}
 
 
+def unnamed_without_number(feed, order):
+    if order.number == "bad":
+        raise ValueError("no channel")
+    return order.number
+
+
+NUMBERED = {"get_queryset": lambda feed: Order.objects.annotate(n=Cast("status", IntegerField()))}
+
+
+@pytest.mark.parametrize(
+    "feed", [{"shop_alias": unnamed_without_number}, {"shop_alias": "number", **NUMBERED}]
+)
+def test_law_08_an_order_that_cannot_name_its_shop_keeps_no_other_from_its_own(known, use_feeds, feed):
+    """The second one's query fails on PostgreSQL alone."""
+    use_feeds((Order, checkout_feed(**feed)))
+    named = [Order.objects.create(number="uk", status=n) for n in "123"]
+    Order.objects.create(number="bad", status="x")
+    named.append(Order.objects.create(number="uk", status="4"))
+    fold_orders(shop_called("es"))
+    assert set(order_of("uk")) == {str(order.pk) for order in named}
+    assert len(order_of("es")) == 1
+
+
+def test_law_20_an_order_with_a_row_in_two_shops_stops_no_fold(known, settings):
+    """It got the second one while the shop of the first was out of the settings."""
+    every = settings.NEUROON_SHOPS
+    order = place(cookie="")
+    fold_orders(shop_called("es"))
+    settings.NEUROON_SHOPS = {alias: own for alias, own in every.items() if alias != "es"}
+    order.save()
+    fold_orders(shop_called("uk"))
+    settings.NEUROON_SHOPS = every
+    for alias in ("es", "uk"):
+        attribute_order(order, {"A": f"search-{alias}"}, shop=alias)
+        fold_orders(shop_called("uk"))
+    pay(order)
+    for alias in (*ALIASES, *ALIASES):
+        run(alias)
+    reported = {alias: list(shop.conversions) for alias, shop in known.items()}
+    assert reported == {"es": [order.number], "uk": [], "outlet": []}
+
+
+def test_law_20_orders_that_are_written_in_bulk_belong_to_the_shop_of_their_clicks(
+    known, use_feeds, clicked_in
+):
+    use_feeds((Order, checkout_feed(bulk_writes=[Order])))
+    clicked_in("uk")
+    token = clicks.current.set('{"A":"s"}')
+    Order.objects.bulk_create([Order(number="1"), Order(number="2")])
+    clicks.current.reset(token)
+    fold_orders(shop_called("es"))
+    assert len(order_of("uk")) == 2
+
+
 def test_clicks_of_an_alias_that_is_none_are_kept_and_told(known, caplog):
     order = place(cookie="")
     attribute_order(order, {"A": "s"}, shop="xx")

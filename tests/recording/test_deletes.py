@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db.models import SET, Model
 from django.db.models.signals import post_delete, pre_delete
 from django.test.utils import CaptureQueriesContext
 
@@ -500,3 +500,19 @@ def test_a_products_delete_reaches_neuroon(neuroon, flush, use_items):
     assert set(neuroon.products) == {"C"}
     assert "tags" not in neuroon.products["C"]
     assert Product.objects.count() == 0
+
+
+@pytest.mark.parametrize("given", ["key", "object"])
+def test_law_10_rows_that_a_delete_gives_to_another_product_change_it(use_items, monkeypatch, given):
+    """As `SET_DEFAULT` and `SET` do."""
+    use_items(depends_on=["offers"])
+    product, other = item("A"), item("B")
+    value = other if given == "object" else other.pk
+    remote = Offer._meta.get_field("item").remote_field
+    monkeypatch.setattr(remote, "on_delete", SET(lambda: value))
+    product.offers.create(name="o")
+    recorded()
+    expected = refs(product, other)
+    product.delete()
+    assert expected <= set(recorded())
+    assert [offer.name for offer in other.offers.all()] == ["o"]

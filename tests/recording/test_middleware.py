@@ -137,6 +137,27 @@ def test_a_view_that_fails_leaves_nothing_behind(client):
     assert clicks.current.get() == ""
 
 
+def test_law_13_a_task_that_outlives_the_request_has_no_clicks_of_its_shopper():
+    """As a consumer that the first request starts, which saves the orders of all shoppers."""
+    recorded: list[str] = []
+    over = asyncio.Event()
+
+    async def consume() -> None:
+        recorded.append(clicks.to_record())
+        await over.wait()
+        recorded.append(clicks.to_record())
+
+    async def serve() -> None:
+        with clicks.serving(None, COOKIE):
+            consumer = asyncio.create_task(consume())
+            await asyncio.sleep(0)
+        over.set()
+        await consumer
+
+    asyncio.run(serve())
+    assert recorded == [COOKIE, ""]
+
+
 def test_under_asgi_with_async_and_with_sync_views():
     async def visit(url: str) -> str:
         client = AsyncClient()

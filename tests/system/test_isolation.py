@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
+from django.utils import timezone
 
 from neuroon_django import clicks
-from tests.factories import make_product
+from neuroon_django.models import FoldLock, ShopState
+from tests.factories import current_shop, make_product
 from tests.shop.models import Brand, Order, Product
 from tests.threads import side_by_side
 
@@ -102,3 +104,17 @@ def test_law_01_no_request_of_the_shop_fails_and_no_run_does(neuroon, flush, flu
     sent = {sku: (product["name"], product["price"]) for sku, product in neuroon.products.items()}
     assert sent == {one.sku: (f"title {ROUNDS - 1}", ROUNDS) for one in shoppers}
     assert len(neuroon.conversions) == SHOPPERS * ROUNDS
+
+
+def test_law_06_what_a_page_keeps_in_the_shops_row_waits_for_no_fold(level):
+    """MariaDB would lock all rows that a fold's statements look at, wherever they find nothing."""
+    if connection.vendor == "sqlite":
+        pytest.skip("one writer at a time, whatever it writes")
+    if level == "serializable":
+        pytest.skip("there whatever is read is locked")
+    shop = current_shop()
+    ShopState.objects.set(shop.pk, scanned_at=timezone.now())
+    with transaction.atomic():
+        FoldLock.objects.hold_all([shop])
+        ShopState.objects.request_other_scans([shop.pk])
+        side_by_side(lambda: ShopState.objects.set(shop.pk, token="new"))

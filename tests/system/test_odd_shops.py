@@ -21,7 +21,7 @@ from neuroon_django.delivery import fold_all
 from neuroon_django.delivery.fold import _path_mark
 from neuroon_django.exceptions import ConfigurationError
 from neuroon_django.feeds import registry
-from neuroon_django.feeds.external_ids import MAX_FAILED_QUERIES
+from neuroon_django.feeds.savepoints import MAX_FAILED_QUERIES
 from neuroon_django.models import Change, Conversion, ShopState, SyncedProduct
 from neuroon_django.operations.feed_trials import try_feeds
 from tests.factories import current_shop, make_product, place, recorded

@@ -57,6 +57,14 @@ def test_the_metrics_of_a_shop(neuroon, flush, flush_orders):
         assert now - 60 < read[f"last_{moment}_timestamp_seconds", "default"] <= now
 
 
+def test_how_long_edits_took_survives_a_run_that_read_the_row_before():
+    """Such as a run over the orders, which notes its successes too."""
+    products, orders = current_shop(), current_shop()
+    products.note_success([3.0])
+    orders.note_success()
+    assert current_shop().index_times == add_times({}, [3.0])
+
+
 def test_each_metric_is_described_once_whatever_the_number_of_shops(neuroon):
     status = status_of(current_shop())
     shops = {"es": status, 'u"k\\': status}
