@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -160,7 +161,10 @@ def _reason_rows(reasons: list[Reason], kind: str) -> list[dict[str, Any]]:
 
 def _earned_row(earned: Earned) -> dict[str, Any]:
     """Return a currency's sums and its chart for the template."""
-    days = [(f"{day:%d.%m.}", float(n), f"{number(n, 2)} {earned.currency}") for day, n in earned.days]
+    days = [
+        (date_format(day, "MONTH_DAY_FORMAT"), float(n), f"{number(n, 2)} {earned.currency}")
+        for day, n in earned.days
+    ]
     value = f"{number(earned.value, 2)} {earned.currency}"
     return {
         "currency": earned.currency,

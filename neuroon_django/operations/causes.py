@@ -146,7 +146,7 @@ def _rejections(status: Status, max_rejected: int) -> Iterator[Problem]:
     level: Level = "amber" if status.shop.last_success_at else "red"
     for rejected in status.rejections:
         if rejected.total:
-            yield Problem(rejected.text, rejected.cure, level=level, action=CURES["rejected"].action)
+            yield Problem(rejected.text, rejected.cure, level=level, action=rejected.action)
 
 
 def _surroundings(status: Status) -> Iterator[Problem]:

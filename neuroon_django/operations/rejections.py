@@ -36,6 +36,11 @@ class Rejections:
         return CURES["rejected"].text.format(them="it" if self.total == 1 else "them")
 
     @property
+    def action(self) -> str:
+        """Return the name of the overview's button that tries them again."""
+        return "retry_orders" if self.noun == "order" else CURES["rejected"].action
+
+    @property
     def lines(self) -> list[str]:
         """Return the sentence, the examples, and how many further ones there are."""
         if not self.total:

@@ -215,6 +215,20 @@ def test_orders_are_tried_again_by_their_reason(neuroon, flush_orders, operator)
     assert [str(m) for m in answer.context["messages"]] == ["1 order is queued."]
 
 
+def test_the_button_beside_rejected_orders_tries_the_orders_again(
+    neuroon, flush, flush_orders, operator
+):
+    make_order("1", make_product("A", price=None))
+    flush()
+    neuroon.fault("status", status=422, endpoint="conversion")
+    flush_orders()
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    assert 'name="retry_orders"' in html
+    answer = operator.post(reverse(OVERVIEW), {"retry_orders": "1"}, follow=True)
+    assert [str(m) for m in answer.context["messages"]] == ["1 order is queued."]
+    assert SyncedProduct.objects.get().status == "rejected"
+
+
 def test_products_are_counted_when_somebody_asks(neuroon, flush, operator):
     make_product("A"), make_product("B"), make_product("C", price=None)
     flush()
