@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count
 
 from neuroon_django.operations.cures import CURES
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.wording import count, sentence, shorten
 
 REASONS = 3  # reasons that are named, the most frequent ones
@@ -26,14 +27,17 @@ class Rejections:
     @property
     def text(self) -> str:
         """Return "3 products were rejected (2 × no price, 1 × no name)", or "rejected earlier: …"."""
-        rejected = f"{count(self.total, self.noun)} {'was' if self.total == 1 else 'were'} rejected"
-        reasons = f"earlier: {self.reason_list}" if self.earlier else f"({self.reason_list})"
-        return f"{rejected} {reasons}"
+        rejected = count(self.total, self.noun)
+        template = "{rejected} was rejected" if self.total == 1 else "{rejected} were rejected"
+        text, reasons = phrase(template, rejected=rejected), self.reason_list
+        if self.earlier:
+            return phrase("{text} earlier: {reasons}", text=text, reasons=reasons)
+        return phrase("{text} ({reasons})", text=text, reasons=reasons)
 
     @property
     def cure(self) -> str:
         """Return what the shop has to do about them."""
-        return CURES["rejected"].text.format(them="it" if self.total == 1 else "them")
+        return phrase(CURES["rejected"].text, them=phrase("it" if self.total == 1 else "them"))
 
     @property
     def action(self) -> str:

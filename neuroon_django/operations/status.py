@@ -26,6 +26,7 @@ from neuroon_django.models.alerts import tell_resumed
 from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 from neuroon_django.models.index_times import quantile
 from neuroon_django.operations.cures import cure_for
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.rejections import Rejections, rejections_of
 from neuroon_django.operations.unknown_models import topics_of, unknown_models
 from neuroon_django.operations.wording import ago, span
@@ -68,7 +69,9 @@ class Pause:
     def next_try(self) -> str:
         """Return "next try in 4 min"."""
         seconds = -ago(self.until) if self.until else 0.0
-        return f"next try in {span(seconds)}" if seconds > 0 else "next try with the next request"
+        if seconds <= 0:
+            return "next try with the next request"
+        return phrase("next try in {span}", span=span(seconds))
 
     def __str__(self) -> str:
         return f"{self.group}: {self.reason}, {self.next_try}"
