@@ -12,6 +12,7 @@ from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.wording import count, sentence, shorten
 
 REASONS = 3  # reasons that are named, the most frequent ones
+BESIDE_OTHERS = 40  # characters of a reason among several
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Rejections:
         others = self.total - sum(n for _, n in named)
         if len(named) == 1 and not others:
             return shorten(named[0][0])
-        texts = [f"{n:,} × {shorten(reason)}" for reason, n in named]
+        texts = [f"{n:,} × {shorten(reason, BESIDE_OTHERS)}" for reason, n in named]
         return ", ".join([*texts, f"{others:,} for other reasons"] if others else texts)
 
 

@@ -33,10 +33,10 @@ def sentence(text: str) -> str:
     return changed(text, lambda done: done if done.endswith((".", "!", "?", "…")) else f"{done}.")
 
 
-def shorten(text: str) -> str:
-    """Return the text on one line, cut to 80 characters."""
+def shorten(text: str, most: int = SHORT) -> str:
+    """Return the text on one line, cut to 80 characters or another number."""
     line = " ".join(text.split())
-    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def span(seconds: float) -> str:
