@@ -48,28 +48,19 @@ PAGE = 500  # products found at once through relations
 
 def fold_all(shop: ShopState) -> bool:
     """Fold until no change of a product is left; return whether there was one."""
-    _fold_first(shop)
+    record_planned(shop)
     return _repeat(fold, shop, until=float("inf"))
 
 
 def fold_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of products for so long, and not beyond the monotonic second `until`."""
-    _fold_first(shop)
+    record_planned(shop)
     return _repeat(fold, shop, until=min(time.monotonic() + seconds, until))
 
 
 def fold_orders_for(shop: ShopState, seconds: float, until: float) -> bool:
     """Fold changes of orders for so long, and not beyond the monotonic second `until`."""
     return _repeat(fold_orders, shop, until=min(time.monotonic() + seconds, until))
-
-
-def _fold_first(shop: ShopState) -> None:
-    """Do what comes before the products' changes.
-
-    What was clicked for an order is some product's, which one of these changes may rename.
-    """
-    record_planned(shop)
-    fold_orders(shop)
 
 
 def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: float) -> bool:
@@ -83,11 +74,19 @@ def _repeat(step: Callable[[ShopState], Folded], shop: ShopState, *, until: floa
 
 @retry_on_deadlock
 def fold(shop: ShopState) -> Folded:
-    """Fold one handful of changes of products; those of models unknown here are left alone."""
-    known = registry.product_topics()
+    """Fold one handful of changes of products; those of models unknown here are left alone.
+
+    Changes of orders among them come first: what was clicked for an order is some product's, which
+    one of the others may rename.
+    """
+    orders = registry.order_topics()
+    known = registry.product_topics() | orders
     changes = list(Change.objects.filter(model__in=known).order_by("pk")[:MAX_CHANGES])
     if not changes:
         return Folded.NOTHING
+    if any(change.model in orders for change in changes):
+        fold_orders(shop)
+        return Folded.SOME
     shops = ShopState.objects.folded_with(shop)
     labels = {change.model for change in changes}
     related = {label for label in labels if registry.dependents(label)}

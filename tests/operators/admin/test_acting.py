@@ -20,9 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def fill(n: int, **values: object) -> None:
     """Make rows of products without products."""
+    shop = current_shop()
     rows = (
         SyncedProduct(
-            shop=current_shop(),
+            shop=shop,
             key=f"{i}",
             external_id=f"P-{i:05}",
             model="shop.product",

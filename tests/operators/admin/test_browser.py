@@ -152,8 +152,10 @@ def pages_of(shop: ShopState) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("look", [*LOOKS])
-@pytest.mark.parametrize("who", ["operator", "reader"])
+@pytest.mark.parametrize(
+    ("who", "look"),
+    [*(("operator", look) for look in LOOKS), ("reader", "wide-light"), ("reader", "narrow-dark")],
+)
 def test_every_page(shop, open_as, axe, settings, who, look):
     settings.NEUROON_WIDGET_URL = ""  # nothing is fetched from elsewhere
     shop.endpoint("products").failed(

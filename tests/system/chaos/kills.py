@@ -21,9 +21,10 @@ from neuroon_django.models.change import ChangeQuerySet
 from neuroon_django.models.conversion import ConversionQuerySet
 from neuroon_django.models.delivery import DeliveryQuerySet
 from neuroon_django.models.endpoint import EndpointQuerySet
+from neuroon_django.models.fold_lock import FoldLockQuerySet
 from neuroon_django.models.product import SyncedProductQuerySet
 from neuroon_django.models.run_lease import RunLeaseQuerySet
-from neuroon_django.models.shop import FoldLockQuerySet, ShopStateQuerySet
+from neuroon_django.models.shop import ShopStateQuerySet
 
 POINTS = {
     ChangeQuerySet: ("append", "consume"),
