@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import ModelAdmin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -68,10 +69,21 @@ def _compare(request: HttpRequest, admin: ModelAdmin[Any], shop: ShopState) -> N
         acting.tell(request, admin, _("The products were counted."))
 
 
-def _retry(request: HttpRequest, admin: ModelAdmin[Any], shop: ShopState) -> HttpResponse | None:
+def _retry_orders(request: HttpRequest, admin: ModelAdmin[Any], shop: ShopState) -> HttpResponse | None:
+    return _retry(request, admin, shop, "order")
+
+
+def _retry(
+    request: HttpRequest, admin: ModelAdmin[Any], shop: ShopState, kind: str = "product"
+) -> HttpResponse | None:
     """Try again what was rejected for the given reason, or everything that was rejected."""
-    model, of_list = LISTS[request.POST.get("kind", "product")]
+    found = LISTS.get(request.POST.get("kind", kind))
+    if found is None:
+        raise Http404
+    model, of_list = found
     own = of_list(model, admin.admin_site)
+    if not own.has_operate_permission(request):
+        raise PermissionDenied
     rows = model.objects.of(shop)
     if reason := request.POST.get("reason"):
         rows = rows.filter(last_error=reason)
@@ -86,4 +98,5 @@ BUTTONS: dict[str, Press] = {
     "verify": _verify,
     "compare": _compare,
     "retry": _retry,
+    "retry_orders": _retry_orders,
 }

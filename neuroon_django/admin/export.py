@@ -13,7 +13,20 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 PAGE = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+    "\t",
+    "\r",
+    "\n",
+)  # what a spreadsheet takes for the beginning of a formula
 
 
 class _Echo:

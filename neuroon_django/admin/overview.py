@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -30,6 +32,7 @@ from neuroon_django.operations.earnings import Earned, earnings_of
 from neuroon_django.operations.health import health_of
 from neuroon_django.operations.status import Pause
 from neuroon_django.operations.triage import Reason, reasons_of
+from neuroon_django.operations.verdict import Verdict
 
 TEMPLATES = "admin/neuroon_django/shopstate"
 RUNS = 5  # that the overview shows
@@ -98,7 +101,7 @@ def _facts(shop: ShopState) -> dict[str, Any]:
     orders = reasons_of(Conversion.objects.of(shop)) if status.conversions["rejected"] else []
     return {
         "status": status,
-        "verdict": health.verdict,
+        "verdict": _localized(health.verdict),
         "waits": [_wait(wait) for wait in status.waits],
         "steps": [_step_row(step) for step in (shop.verification or {}).get("steps", [])],
         "products": _bar(status.products, SyncedProduct.Status),
@@ -116,11 +119,21 @@ def _facts(shop: ShopState) -> dict[str, Any]:
     }
 
 
+def _localized(verdict: Verdict) -> Verdict:
+    """Return the verdict in the person's language, as far as its words are the app's own."""
+    problems = [
+        replace(one, text=words.localized(one.text), cure=words.localized(one.cure))
+        for one in verdict.problems
+    ]
+    return Verdict(verdict.level, words.localized(verdict.text), problems)
+
+
 def _wait(wait: Pause) -> str:
     """Return what Neuroon asked to be left alone, and for how long yet."""
     until = span(wait.until - timezone.now()) if wait.until else ""
     again = _("tried again in %(until)s") % {"until": until} if until else ""
-    return " · ".join(filter(None, [f"{Group(wait.group).label}: {wait.reason}", again]))
+    what = f"{Group(wait.group).label}: {words.localized(wait.reason)}"
+    return " · ".join(filter(None, [what, again]))
 
 
 def _step_row(step: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +173,10 @@ def _reason_rows(reasons: list[Reason], kind: str) -> list[dict[str, Any]]:
 
 def _earned_row(earned: Earned) -> dict[str, Any]:
     """Return a currency's sums and its chart for the template."""
-    days = [(f"{day:%d.%m.}", float(n), f"{number(n, 2)} {earned.currency}") for day, n in earned.days]
+    days = [
+        (date_format(day, "MONTH_DAY_FORMAT"), float(n), f"{number(n, 2)} {earned.currency}")
+        for day, n in earned.days
+    ]
     value = f"{number(earned.value, 2)} {earned.currency}"
     return {
         "currency": earned.currency,

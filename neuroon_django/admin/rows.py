@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from neuroon_django.admin.words import number
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
+from neuroon_django.operations.status import STUCK
 from neuroon_django.operations.wording import shorten
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ else:
 
 COUNTED = 10_000  # rows a list counts and pages through; further ones are found by filter and search
 RECENT = 1_000  # rows of a status whose errors are offered as a filter
-STUCK = ("rejected", "pending", "deleting")  # whose errors the overview shows, too
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -37,7 +37,7 @@ class RunList(ChangeList):
 class RunAdmin(ReadOnlyAdmin):
     """The runs that did something."""
 
-    list_display = ["state", "kind", "began_at", "took", "did", "end"]
+    list_display = ["state", "kind", "began", "took", "did", "end"]
     list_display_links = None
     list_filter = ["kind", ShopFilter]
     ordering = ["-pk"]
@@ -67,6 +67,11 @@ class RunAdmin(ReadOnlyAdmin):
     def state(self, run: Run) -> str:
         """Return whether it is under way, was stopped, or came to its end."""
         return run_state(run)
+
+    @admin.display(description=gettext_lazy("began"), ordering="began_at")
+    def began(self, run: Run) -> str:
+        """Return when it began."""
+        return moment(run.began_at, "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: Run) -> str:

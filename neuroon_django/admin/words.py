@@ -10,6 +10,8 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from neuroon_django.operations.phrases import Phrase
+
 STEPS = {
     "settings": _("settings"),
     "feeds": _("feeds"),
@@ -38,6 +40,17 @@ def counted(phrase: Any, n: int, **values: str) -> str:
 def moment(at: datetime, form: str = "DATETIME_FORMAT") -> str:
     """Return a moment in the person's language and the project's time zone."""
     return str(formats.date_format(timezone.localtime(at) if timezone.is_aware(at) else at, form))
+
+
+def localized(text: str) -> str:
+    """Return a sentence of the services in the person's language, as far as it is the app's own."""
+    if not isinstance(text, Phrase):
+        return gettext(text) if text else ""
+    values = {
+        name: number(value) if isinstance(value, int) else localized(value)
+        for name, value in text.values.items()
+    }
+    return text.then(gettext(text.template).format(**values))
 
 
 def span(length: timedelta) -> str:

@@ -60,6 +60,8 @@ class Reconciliation:
         self.found.id_conflicts = dict(conflicts.values_list("pk", "last_error"))
         owned = self._rows.filter(in_neuroon=True).exclude(model__in=self._known_labels)
         self.found.without_feed = dict(owned.values_list("pk", "external_id"))
+        here = sum(source.count() for source in registry.products(self.shop.config))
+        self.shop.note_totals(shop=here, neuroon=self.found.listed)
         return self.found
 
     def listed(self) -> Iterator[dict[str, str]]:
@@ -69,7 +71,7 @@ class Reconciliation:
 
     def delete_refusal(self) -> str:
         """Return why nothing may be deleted at Neuroon, "" where it may."""
-        if self.shop.scanned_at is None:
+        if self.shop.scan_ended_at is None:
             return "the catalogue was never sent from here; run neuroon_sync first"
         if not any(s.keys_after("", 1) for s in registry.products(self.shop.config)):
             return "the shop's catalogue looks empty"

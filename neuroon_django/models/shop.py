@@ -222,8 +222,11 @@ class ShopState(MonitoringColumns, VerificationColumns):
         ShopState.objects.set(self.pk, **{name: getattr(self, name) for name in columns})
 
     def note_totals(self, **totals: int | None) -> None:
-        """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown."""
-        known = {name: n for name, n in totals.items() if n is not None}
+        """Remember how many products there were: `shop`, `neuroon` and `quota`; None is unknown.
+
+        What is not named stays as it was.
+        """
+        known = {name: n for name, n in (self.totals | totals).items() if n is not None}
         ShopState.objects.set(self.pk, totals=known, compared_at=timezone.now())
 
     def note_success(self, index_seconds: Sequence[float] = ()) -> None:

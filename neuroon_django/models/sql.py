@@ -61,7 +61,12 @@ class PrimaryManager(AnyManager):
 
 
 class DbNow(Now):
-    """`Now()` on the clock that Django stores: MySQL's own is in the session's time zone."""
+    """`Now()` on the clock that Django stores: MySQL's own is the session's, SQLite's always UTC."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        clock = "'NOW'" if settings.USE_TZ else "'NOW', 'localtime'"
+        template = f"STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', {clock})"
+        return self.as_sql(compiler, connection, template=template, **context)
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         clock = "UTC_TIMESTAMP(6)" if settings.USE_TZ else "CURRENT_TIMESTAMP(6)"

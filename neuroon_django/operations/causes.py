@@ -22,6 +22,7 @@ from neuroon_django.models.sql import DbNow
 from neuroon_django.operations.cures import CURES, pause_cause
 from neuroon_django.operations.former_shops import former_shops
 from neuroon_django.operations.heartbeats import absent_workers
+from neuroon_django.operations.phrases import changed, phrase, plural
 from neuroon_django.operations.problems import (
     NO_FEED,
     Level,
@@ -31,7 +32,7 @@ from neuroon_django.operations.problems import (
     settings_problems,
 )
 from neuroon_django.operations.status import Pause, Status
-from neuroon_django.operations.wording import ago, count, date_and_time, is_or_are, join, span
+from neuroon_django.operations.wording import ago, date_and_time, join, span
 
 CLOCK_SKEW = 60.0  # seconds by which two clocks may differ
 
@@ -71,27 +72,30 @@ def pause_problems(
         if level == "red" and Group.PRODUCTS in groups:
             what = _nothing_since(success)
         else:
-            verb = "is" if groups == [Group.TOKEN] else "are"
-            what = f"{join(groups).capitalize()} {verb} paused"
-        text = f"{what}: {_words(cause, paused[0])}; {paused[0].next_try}"
+            named = changed(join([phrase(group) for group in groups]), str.capitalize)
+            one = groups == [Group.TOKEN]
+            what = phrase("{named} is paused" if one else "{named} are paused", named=named)
+        why, again = _words(cause, paused[0]), paused[0].next_try
+        text = phrase("{what}: {why}; {again}", what=what, why=why, again=again)
         yield problem(text, cause, level)
 
 
 def _nothing_since(success: datetime | None) -> str:
-    since = f"since {date_and_time(success)}" if success else "yet"
-    return f"Nothing has been delivered {since}"
+    if success is None:
+        return "Nothing has been delivered yet"
+    return phrase("Nothing has been delivered since {moment}", moment=date_and_time(success))
 
 
 def _words(cause: str, pause: Pause) -> str:
     """Return what Neuroon said, in an operator's words and in its own."""
     if cause == "key":
-        return f"Neuroon refused the key ({pause.status})"
+        return phrase("Neuroon refused the key ({status})", status=str(pause.status))
     words = {
         "forbidden": "Neuroon refused this shop's requests",
         "content": "Neuroon refused what was sent, and no product's fault is seen",
         "by itself": "Neuroon does not answer as it should",
     }
-    return f"{words[cause]} ({pause.reason})"
+    return phrase("{words} ({reason})", words=words[cause], reason=pause.reason)
 
 
 def _switched_off(status: Status) -> Iterator[Problem]:
@@ -99,8 +103,12 @@ def _switched_off(status: Status) -> Iterator[Problem]:
     found = list(obstacles(status.shop.config, feeds=False))
     yield from found or [problem("Nothing is sent: tests run here", "tests")]
     if status.changes:
-        changes, verb = count(status.changes, "change"), is_or_are(status.changes)
-        text = f"{changes} {verb} recorded and wait; the newest {MOST_CHANGES:,} are kept"
+        text = plural(
+            status.changes,
+            "{n} change is recorded and wait; the newest {most} are kept",
+            "{n} changes are recorded and wait; the newest {most} are kept",
+            most=MOST_CHANGES,
+        )
         yield Problem(text, level="amber")
 
 
@@ -113,9 +121,12 @@ def _catalogue(status: Status) -> Iterator[Problem]:
         yield problem("The shop's domain was never verified", "verify")
     at = Position.read(shop.scan_cursor) if shop.scan_cursor else Position()
     if at.failures:
-        yield problem(f"The products of {at.label} cannot be read", "unreadable feed")
+        yield problem(
+            phrase("The products of {label} cannot be read", label=at.label), "unreadable feed"
+        )
     if shop.fold_error:
-        yield problem(f"Changes do not reach this shop's queue: {shop.fold_error}", "fold")
+        text = phrase("Changes do not reach this shop's queue: {reason}", reason=shop.fold_error)
+        yield problem(text, "fold")
     if shop.scan_warning:
         yield problem(shop.scan_warning[:1].upper() + shop.scan_warning[1:], "brake")
 
@@ -128,12 +139,14 @@ def _consequences(status: Status, max_age: float, *, late: bool) -> Iterator[Pro
     elif not shop.scan_ended_at:
         yield Problem("The catalogue is being compared for the first time", level="amber")
     elif every and ago(shop.scan_ended_at) > 2 * every.total_seconds():
-        text = f"The catalogue was last compared {span(ago(shop.scan_ended_at))} ago"
+        since = span(ago(shop.scan_ended_at))
+        text = phrase("The catalogue was last compared {since} ago", since=since)
         yield problem(text, "scan")
     if late:
         idle = success is None or ago(success) > max_age
         what = _nothing_since(success) if idle else "The queue is long"
-        text = f"{what}: the oldest change has waited for {span(status.queue_age.total_seconds())}"
+        age = span(status.queue_age.total_seconds())
+        text = phrase("{what}: the oldest change has waited for {age}", what=what, age=age)
         yield problem(text, "queue", "red" if idle else "amber")
     if shop.verified_at and not status.has_token:
         yield problem("There is no widget token: pages show no search", "verify", "amber")
@@ -146,7 +159,7 @@ def _rejections(status: Status, max_rejected: int) -> Iterator[Problem]:
     level: Level = "amber" if status.shop.last_success_at else "red"
     for rejected in status.rejections:
         if rejected.total:
-            yield Problem(rejected.text, rejected.cure, level=level, action=CURES["rejected"].action)
+            yield Problem(rejected.text, rejected.cure, level=level, action=rejected.action)
 
 
 def _surroundings(status: Status) -> Iterator[Problem]:
@@ -154,20 +167,28 @@ def _surroundings(status: Status) -> Iterator[Problem]:
     try:
         caches[conf.CACHE].get("neuroon:status")
     except Exception as error:  # any backend's own
-        text = f"The cache {conf.CACHE!r} does not answer: {type(error).__name__}"
+        name, why = repr(conf.CACHE), type(error).__name__
+        text = phrase("The cache {name} does not answer: {why}", name=name, why=why)
         yield problem(text, "cache", "amber")
     skew = abs(_clock_skew(status))
     if skew > CLOCK_SKEW:
-        text = f"The clocks of this machine and of the database differ by {span(skew)}"
+        text = phrase(
+            "The clocks of this machine and of the database differ by {span}", span=span(skew)
+        )
         yield problem(text, "clock")
     if status.unknown:
         named = ", ".join(f"{n:,} of {model}" for model, n in status.unknown.items())
-        text = f"Rows of models without a feed here are left alone: {named}"
+        text = phrase("Rows of models without a feed here are left alone: {named}", named=named)
         yield problem(text, "unknown models", "amber")
     for former in former_shops():
         if left := former.in_neuroon:
-            cure = CURES["former shop"].text.format(shop_id=former.shop_id)
-            text = f"{count(left, 'product')} of {former}, no shop here, {is_or_are(left)} at Neuroon"
+            cure = phrase(CURES["former shop"].text, shop_id=former.shop_id)
+            text = plural(
+                left,
+                "{n} product of {shop}, no shop here, is at Neuroon",
+                "{n} products of {shop}, no shop here, are at Neuroon",
+                shop=str(former),
+            )
             yield Problem(text, cure, level="amber")
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from neuroon_django.conf import conf
 from neuroon_django.models import ShopState
 from neuroon_django.operations.cures import CURES
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.problems import Problem, problem
 from neuroon_django.operations.wording import ago, span
 from neuroon_django.operations.worker_probe import BEAT_SILENCE, probe_workers
@@ -28,7 +29,8 @@ def absent_workers(shop: ShopState, max_age: float, *, asks: bool) -> Iterator[P
     if _is_silent(shop.run_at, WORKER_SILENCE if expected else max_age):
         run = _not_seen("run", shop.run_at)
         if not expected:
-            yield problem(f"{run}, and no worker is woken by a change", "no cron")
+            text = phrase("{run}, and no worker is woken by a change", run=run)
+            yield problem(text, "no cron")
         else:
             yield _ask_why(shop) if asks else problem(_not_seen("worker", shop.run_at), "no worker")
     elif expected and _is_silent(shop.beat_at, BEAT_SILENCE):
@@ -40,7 +42,7 @@ def _ask_why(shop: ShopState) -> Problem:
     step = next(probe_workers(shop))
     if step.result == "ok":
         return problem(_not_seen("Celery beat", shop.beat_at), "no beat")
-    text = f"{_not_seen('run', shop.run_at)}: {step.text}"
+    text = phrase("{what}: {why}", what=_not_seen("run", shop.run_at), why=step.text)
     return Problem(text, step.cure, action=CURES["no worker"].action)
 
 
@@ -50,4 +52,6 @@ def _is_silent(moment: datetime | None, seconds: float) -> bool:
 
 def _not_seen(who: str, moment: datetime | None) -> str:
     """Return "No worker was seen for 12 min", or that none was ever."""
-    return f"No {who} was seen for {span(ago(moment))}" if moment else f"No {who} was ever seen"
+    if moment is None:
+        return phrase("No {who} was ever seen", who=phrase(who))
+    return phrase("No {who} was seen for {span}", who=phrase(who), span=span(ago(moment)))

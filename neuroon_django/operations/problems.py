@@ -15,6 +15,7 @@ from django.core import checks
 from neuroon_django.conf import ShopConfig, conf
 from neuroon_django.feeds import registry
 from neuroon_django.operations.cures import CURES
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.wording import sentence
 
 # Warnings of the checks that are said better by what is seen: no key, no feed, eager, no broker.
@@ -80,6 +81,6 @@ def obstacles(shop: ShopConfig, *, feeds: bool = True) -> Iterator[Problem]:
         yield problem("Nothing is sent: NEUROON_ENABLED is False", "switched off")
     for setting in (ShopConfig.SHOP_ID, ShopConfig.API_KEY):
         if not getattr(shop, setting.name):
-            yield problem(f"Nothing is sent: {setting.flat} is not set", "no key")
+            yield problem(phrase("Nothing is sent: {name} is not set", name=setting.flat), "no key")
     if feeds and not registry.feeds:
         yield NO_FEED

@@ -8,9 +8,11 @@ from typing import Any
 from django.db.models import Count
 
 from neuroon_django.operations.cures import CURES
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.wording import count, sentence, shorten
 
 REASONS = 3  # reasons that are named, the most frequent ones
+BESIDE_OTHERS = 40  # characters of a reason among several
 
 
 @dataclass
@@ -26,14 +28,22 @@ class Rejections:
     @property
     def text(self) -> str:
         """Return "3 products were rejected (2 × no price, 1 × no name)", or "rejected earlier: …"."""
-        rejected = f"{count(self.total, self.noun)} {'was' if self.total == 1 else 'were'} rejected"
-        reasons = f"earlier: {self.reason_list}" if self.earlier else f"({self.reason_list})"
-        return f"{rejected} {reasons}"
+        rejected = count(self.total, self.noun)
+        template = "{rejected} was rejected" if self.total == 1 else "{rejected} were rejected"
+        text, reasons = phrase(template, rejected=rejected), self.reason_list
+        if self.earlier:
+            return phrase("{text} earlier: {reasons}", text=text, reasons=reasons)
+        return phrase("{text} ({reasons})", text=text, reasons=reasons)
 
     @property
     def cure(self) -> str:
         """Return what the shop has to do about them."""
-        return CURES["rejected"].text.format(them="it" if self.total == 1 else "them")
+        return phrase(CURES["rejected"].text, them=phrase("it" if self.total == 1 else "them"))
+
+    @property
+    def action(self) -> str:
+        """Return the name of the overview's button that tries them again."""
+        return "retry_orders" if self.noun == "order" else CURES["rejected"].action
 
     @property
     def lines(self) -> list[str]:
@@ -51,7 +61,7 @@ class Rejections:
         others = self.total - sum(n for _, n in named)
         if len(named) == 1 and not others:
             return shorten(named[0][0])
-        texts = [f"{n:,} × {shorten(reason)}" for reason, n in named]
+        texts = [f"{n:,} × {shorten(reason, BESIDE_OTHERS)}" for reason, n in named]
         return ", ".join([*texts, f"{others:,} for other reasons"] if others else texts)
 
 

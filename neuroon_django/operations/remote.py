@@ -70,7 +70,8 @@ def compare_totals(shop: ShopState) -> str:
 
     Returns why Neuroon did not say, "" where it did.
     """
-    totals: dict[str, int | None] = {"shop": sum(s.count() for s in registry.products(shop.config))}
+    here = sum(source.count() for source in registry.products(shop.config))
+    totals: dict[str, int | None] = {"shop": here, "neuroon": None, "quota": None}
     reason = ""
     with Client(**shop.config.client_options(timeout=TIMEOUT)) as client:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -25,10 +26,13 @@ from neuroon_django.models.alerts import tell_resumed
 from neuroon_django.models.endpoint import MAX_INLINE_WAIT
 from neuroon_django.models.index_times import quantile
 from neuroon_django.operations.cures import cure_for
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.rejections import Rejections, rejections_of
+from neuroon_django.operations.unknown_models import topics_of, unknown_models
 from neuroon_django.operations.wording import ago, span
 from neuroon_django.widget.token import SERVE_UNTIL, stored
 
+STUCK = ("rejected", "pending", "deleting")  # statuses of rows that did not go
 ERRORS = 10  # errors that are listed, the most frequent ones
 FACTS = (
     "shop_id",
@@ -40,6 +44,7 @@ FACTS = (
     "run_at",
     "beat_at",
     "scanned_at",
+    "scan_ended_at",
     "scan_warning",
     "fold_error",
     "token_method",
@@ -64,7 +69,9 @@ class Pause:
     def next_try(self) -> str:
         """Return "next try in 4 min"."""
         seconds = -ago(self.until) if self.until else 0.0
-        return f"next try in {span(seconds)}" if seconds > 0 else "next try with the next request"
+        if seconds <= 0:
+            return "next try with the next request"
+        return phrase("next try in {span}", span=span(seconds))
 
     def __str__(self) -> str:
         return f"{self.group}: {self.reason}, {self.next_try}"
@@ -110,7 +117,9 @@ class Status:
     @cached_property
     def errors(self) -> list[tuple[str, int]]:
         """The reasons on rows that did not go, with their numbers, the most frequent first."""
-        return _errors(SyncedProduct.objects.of(self.shop), Conversion.objects.of(self.shop))
+        products, orders = SyncedProduct.objects.of(self.shop), Conversion.objects.of(self.shop)
+        found = _errors(products, self.products) + _errors(orders, self.conversions)
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))[:ERRORS]
 
     @cached_property
     def rejections(self) -> list[Rejections]:
@@ -124,12 +133,7 @@ class Status:
     @cached_property
     def unknown(self) -> dict[str, int]:
         """How many rows and changes there are of each model that this process has no feed for."""
-        counts: dict[str, int] = {}
-        for rows, known in _by_feeds(self.shop):
-            unknown = rows.exclude(model__in=known).order_by().values_list("model")
-            for model, n in unknown.annotate(n=Count("pk")):
-                counts[model] = counts.get(model, 0) + n
-        return dict(sorted(counts.items()))
+        return unknown_models(self.shop)
 
     def as_json(self) -> dict[str, Any]:
         """Return all facts, ages in whole seconds."""
@@ -154,7 +158,7 @@ class Status:
 def status_of(shop: ShopState) -> Status:
     """Read the facts in a bounded number of queries; the shop's row is taken as it was loaded."""
     products, orders = SyncedProduct.objects.of(shop), Conversion.objects.of(shop)
-    changes = Change.objects.filter(model__in=_topics(shop)).aggregate(
+    changes = Change.objects.filter(model__in=topics_of(shop)).aggregate(
         n=Count("pk"), oldest=Min("created_at")
     )
     waiting = (
@@ -222,23 +226,15 @@ def _waiting(rows: Any) -> dict[str, Any]:
     return facts
 
 
-def _topics(shop: ShopState) -> set[str]:
-    return registry.product_topics(shop.config) | registry.order_topics(shop.config)
+def _errors(rows: QuerySet[Any], counts: dict[str, int]) -> Counter[str]:
+    """Return the reasons on rows that did not go, with their numbers, the most frequent ones.
 
-
-def _by_feeds(shop: ShopState) -> Iterator[tuple[QuerySet[Any], set[str]]]:
-    """Yield the rows of each table with the models that this process knows of them."""
-    products, orders = registry.product_labels(shop.config), registry.order_labels(shop.config)
-    yield SyncedProduct.objects.of(shop), {"", *products}
-    yield Conversion.objects.of(shop), {"", *orders}
-    yield Change.objects.all(), _topics(shop)
-
-
-def _errors(*querysets: QuerySet[Any]) -> list[tuple[str, int]]:
-    """Return the reasons on rows that did not go, with their numbers, the most frequent first."""
-    errors: list[tuple[str, int]] = []
-    for rows in querysets:
-        stuck = rows.filter(status__in=["rejected", "pending", "deleting"]).exclude(last_error="")
-        grouped = stuck.order_by().values_list("last_error").annotate(n=Count("pk"))
-        errors.extend(grouped.order_by("-n", "last_error")[:ERRORS])
-    return sorted(errors, key=lambda item: (-item[1], item[0]))[:ERRORS]
+    One status at a time: for several together SQLite reads the whole table.
+    """
+    errors: Counter[str] = Counter()
+    for status in STUCK:
+        if counts.get(status):
+            stuck = rows.filter(status=status).exclude(last_error="")
+            grouped = stuck.order_by().values_list("last_error").annotate(n=Count("pk"))
+            errors.update(dict(grouped.order_by("-n", "last_error")[:ERRORS]))
+    return errors

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from neuroon_django.operations.phrases import changed, phrase, plural
 from neuroon_django.operations.problems import Problem, problem
 from neuroon_django.operations.status import Status
-from neuroon_django.operations.wording import count, is_or_are, sentence
+from neuroon_django.operations.wording import sentence
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,15 @@ def judge(status: Status, problems: list[Problem]) -> Verdict:
         return Verdict("green", _live(status), [])
     if ordered[0].level == "red":
         return Verdict("red", sentence(ordered[0].text), ordered)
-    text = f"{_live(status).rstrip('.')}; {_need(status, ordered)}"
+    live = changed(_live(status), lambda done: done.rstrip("."))
+    text = phrase("{live}; {need}", live=live, need=_need(status, ordered))
     return Verdict("amber", sentence(text), ordered)
 
 
 def unreadable(error: Exception) -> Verdict:
     """Return the verdict on a shop whose tables cannot be read."""
     cause = " ".join(str(error).split())
-    found = problem(f"The app's tables cannot be read: {cause}", "migrations")
+    found = problem(phrase("The app's tables cannot be read: {cause}", cause=cause), "migrations")
     return Verdict("red", sentence(found.text), [found])
 
 
@@ -49,16 +51,23 @@ def _live(status: Status) -> str:
     live, rejected = status.products["synced"], status.products["rejected"]
     queued = status.queued + status.changes
     if not (queued or rejected) and live:
-        return f"All {count(live, 'product')} are live." if live > 1 else "The only product is live."
-    text = f"{count(live, 'product')} {is_or_are(live)} live"
-    return f"{text}; {queued:,} {is_or_are(queued)} queued." if queued else f"{text}."
+        return plural(live, "The only product is live.", "All {n} products are live.")
+    text = plural(live, "{n} product is live", "{n} products are live")
+    if not queued:
+        return sentence(text)
+    waiting = plural(queued, "{n} is queued", "{n} are queued")
+    return sentence(phrase("{text}; {waiting}", text=text, waiting=waiting))
 
 
 def _need(status: Status, problems: list[Problem]) -> str:
     """Return what needs a person: the rejected products by reason, else the first problem."""
     products = status.rejections[0]
     if problems[0].action == "retry" and products.total:
-        verb = "needs" if products.total == 1 else "need"
-        return f"{products.total:,} {verb} you: {products.reason_list}"
-    text = problems[0].text
+        need = plural(products.total, "{n} needs you", "{n} need you")
+        return phrase("{need}: {reasons}", need=need, reasons=products.reason_list)
+    return changed(problems[0].text, _within)
+
+
+def _within(text: str) -> str:
+    """Return a sentence as it goes on behind another one."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -97,7 +97,7 @@ class Verification:
             return "correct what has failed, then run this again"
         if self.check and not self.shop.verified_at:
             return "manage.py neuroon_verify"
-        return "manage.py neuroon_status" if self.shop.scanned_at else "manage.py neuroon_sync"
+        return "manage.py neuroon_status" if self.shop.scan_ended_at else "manage.py neuroon_sync"
 
     def _recorded(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Yield step by step, up to the first failure without which the next make no sense."""

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from neuroon_django.operations.phrases import changed, phrase
+
 SHORT = 80  # characters of a reason beside others
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
     """Return "1 product" or "2,000 products"; `plural` is for nouns that take more than an s."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return phrase(f"{{n}} {noun if n == 1 else plural or noun + 's'}", n=n)
 
 
 def is_or_are(n: int) -> str:
@@ -23,25 +25,25 @@ def is_or_are(n: int) -> str:
 def join(items: Sequence[str]) -> str:
     """Return "a", "a and b" or "a, b and c"."""
     *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
+    return phrase("{first} and {last}", first=", ".join(first), last=last) if first else last
 
 
 def sentence(text: str) -> str:
     """Return the text with a full stop at its end, where it has none."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    return changed(text, lambda done: done if done.endswith((".", "!", "?", "…")) else f"{done}.")
 
 
-def shorten(text: str) -> str:
-    """Return the text on one line, cut to 80 characters."""
+def shorten(text: str, most: int = SHORT) -> str:
+    """Return the text on one line, cut to 80 characters or another number."""
     line = " ".join(text.split())
-    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def span(seconds: float) -> str:
     """Return "40 s", "4 min", "3 h" or "2 days", whatever says it shortest."""
     for unit, size, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600)):
         if seconds < most:
-            return f"{max(0, round(seconds / size))} {unit}"
+            return phrase(f"{{n}} {unit}", n=max(0, round(seconds / size)))
     return count(round(seconds / 86_400), "day")
 
 

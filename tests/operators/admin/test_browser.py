@@ -103,10 +103,10 @@ OPERATOR = tuple(f"{verb}_{name}" for name in ALL for verb in ("view", "change")
 READER = tuple(f"view_{name}" for name in ALL)
 
 
-# How many errors reach out of the part of a list that is seen without scrolling.
+# How many cells reach out of the part of a list that is seen without scrolling.
 CUT_OFF = """
 form = document.querySelector("#changelist-form"),
-[...document.querySelectorAll("#result_list .field-error")].filter(
+[...document.querySelectorAll("#result_list td, #result_list th")].filter(
     (cell) => cell.getBoundingClientRect().right > form.getBoundingClientRect().right
 ).length"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -11,13 +11,15 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.urls import reverse
+from django.utils.translation import override
 
 from neuroon_django import tasks
 from neuroon_django.admin import buttons, words
 from neuroon_django.api import Client as NeuroonClient
-from neuroon_django.exceptions import Forbidden, RateLimited
+from neuroon_django.exceptions import Forbidden, KeyRefused, RateLimited
 from neuroon_django.models import Conversion, SyncedProduct
 from neuroon_django.operations.health import health_of
+from neuroon_django.operations.phrases import phrase
 from neuroon_django.operations.steps import Step
 from neuroon_django.operations.verification import Verification
 from neuroon_django.recording.wakeup import ORDERS as FLUSH_ORDERS
@@ -215,6 +217,20 @@ def test_orders_are_tried_again_by_their_reason(neuroon, flush_orders, operator)
     assert [str(m) for m in answer.context["messages"]] == ["1 order is queued."]
 
 
+def test_the_button_beside_rejected_orders_tries_the_orders_again(
+    neuroon, flush, flush_orders, operator
+):
+    make_order("1", make_product("A", price=None))
+    flush()
+    neuroon.fault("status", status=422, endpoint="conversion")
+    flush_orders()
+    html = operator.get(reverse(OVERVIEW)).content.decode()
+    assert 'name="retry_orders"' in html
+    answer = operator.post(reverse(OVERVIEW), {"retry_orders": "1"}, follow=True)
+    assert [str(m) for m in answer.context["messages"]] == ["1 order is queued."]
+    assert SyncedProduct.objects.get().status == "rejected"
+
+
 def test_products_are_counted_when_somebody_asks(neuroon, flush, operator):
     make_product("A"), make_product("B"), make_product("C", price=None)
     flush()
@@ -255,3 +271,31 @@ def test_without_a_token_the_preview_says_so(neuroon, reader, settings):
     settings.NEUROON_API_KEY = ""
     html = reader.get(reverse("admin:neuroon_django_shopstate_preview")).content.decode()
     assert "There is no widget token yet" in html
+
+
+def test_the_verdict_is_in_the_persons_language_and_a_commands_is_not(
+    neuroon, flush, settings, operator
+):
+    make_product("A"), make_product("B", price=None)
+    flush()
+    current_shop().endpoint("products").failed(
+        KeyRefused("Invalid API key", method="POST", path="/p", status=401)
+    )
+    settings.LANGUAGE_CODE = "es"
+    text = words_of(operator.get(reverse(OVERVIEW)).content.decode())
+    assert "No se ha entregado nada desde" in text
+    assert "Neuroon rechazó la clave (401); próximo intento en" in text
+    assert "Corrija NEUROON_API_KEY y ejecute: manage.py neuroon_verify" in text
+    assert "Se rechazó 1 producto (no price)" in text
+    with override("es"):
+        said = health_of(current_shop()).as_json()
+    assert said["verdict"]["text"].startswith("Nothing has been delivered since")
+    assert said["problems"][1]["text"] == "1 product was rejected (no price)"
+
+
+@pytest.mark.parametrize("text", ["{reason}", "100 % {", "{0.__class__}", "%(n)s", ""])
+def test_what_others_wrote_is_no_template(text):
+    said = phrase("Changes do not reach this shop's queue: {reason}", reason=text)
+    with override("es"):
+        assert words.localized(said) == f"Los cambios no llegan a la cola de esta tienda: {text}"
+        assert words.localized(text) == text

@@ -73,6 +73,23 @@ def test_two_sides_that_agree(twelve):
     assert [r.method for r in twelve.requests] == ["GET"]
 
 
+def test_the_totals_are_remembered_with_what_the_plan_allows(twelve):
+    ShopState.objects.update(totals={"shop": 1, "neuroon": 1, "quota": 500}, compared_at=None)
+    neuroon_reconcile()
+    shop = ShopState.objects.get()
+    assert shop.totals == {"shop": 12, "neuroon": 12, "quota": 500}
+    assert shop.compared_at is not None
+
+
+def test_a_scan_that_was_asked_for_holds_nothing_back(twelve):
+    ShopState.objects.request_scan(ShopState.objects.get().pk)
+    with muted():
+        Product.objects.filter(sku=next(iter(twelve.products))).delete()
+    _output, error = neuroon_reconcile("--fix")
+    assert error is None
+    assert len(twelve.products) == 11
+
+
 def test_what_differs_is_told_and_mended(twelve):
     stray(twelve, "X-1", "X-2")
     del twelve.products["P-03"]
