@@ -4,6 +4,8 @@ beat_at         when a message was seen that only beat sends
 scan_ended_at   when a scan went through the whole catalogue, whatever was asked for since
 many_rejected   a person was told that many products or orders are rejected
 fingerprint     of the settings and feeds that payloads depend on, as the last run had them
+totals          how many products the shop and Neuroon had and the plan allows, as far as known
+compared_at     when they were counted
 index_times     how long live edits took, as `index_times` counts them
 """
 
@@ -30,6 +32,8 @@ class MonitoringColumns(models.Model):
     scan_ended_at = models.DateTimeField(null=True, blank=True)
     many_rejected = models.BooleanField(default=False)
     fingerprint = models.CharField(max_length=64, default="", blank=True)
+    totals = models.JSONField(default=dict, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
     index_times = models.JSONField(default=dict, blank=True)
 
     class Meta:

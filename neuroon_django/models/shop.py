@@ -99,19 +99,14 @@ class ShopState(MonitoringColumns, VerificationColumns):
     last_success_at = models.DateTimeField(null=True, blank=True)
     scan_cursor = models.TextField(default="", blank=True)
     scan_retry_at = models.DateTimeField(null=True, blank=True)
-    # Why changes were not folded for this shop, and it scans in their stead; "": they are.
-    fold_error = models.TextField(default="", blank=True)
+    fold_error = models.TextField(default="", blank=True)  # why it scans in place of folds; "": they go
     scan_warning = models.TextField(default="", blank=True)  # why it took nothing out; "": it did
     scanned_at = models.DateTimeField(null=True, blank=True)
-    # Of the feeds that it went through: another version of the project may have more.
-    scanned_labels = models.JSONField(default=list, blank=True)
+    scanned_labels = models.JSONField(default=list, blank=True)  # the feeds that it went through
     # By which path and in which form Neuroon has accepted products, and which ways it has refused.
     route = models.CharField(max_length=10, default="", blank=True)
     body = models.CharField(max_length=10, default="", blank=True)
     refused_ways = models.JSONField(default=list, blank=True)
-    # How many products the shop and Neuroon had and the plan allows, as far as each could be asked.
-    totals = models.JSONField(default=dict, blank=True)
-    compared_at = models.DateTimeField(null=True, blank=True)
     verified_domain = models.CharField(max_length=255, default="", blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     token = models.TextField(default="", blank=True)
@@ -120,7 +115,7 @@ class ShopState(MonitoringColumns, VerificationColumns):
     token_method = models.CharField(max_length=10, choices=TokenMethod.choices, default="", blank=True)
 
     config: ShopConfig  # set by `for_config`
-    read_at: datetime | None = None  # by the database's clock, as all moments are that it stamps
+    read_at: datetime | None = None
     in_neuroon: int  # of its products, where `unconfigured()` counted them
     _endpoints: dict[str, Endpoint] | None = None
 

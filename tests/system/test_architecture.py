@@ -201,7 +201,7 @@ def test_code_lines_are_counted_as_said():
     assert code_lines(SOURCE) == 7
 
 
-MOST_LINES = 13_499  # of code in the whole package
+MOST_LINES = 13_699  # of code in the whole package
 
 
 def test_the_package_stays_small(record_property):

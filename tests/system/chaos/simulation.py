@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,10 +220,19 @@ class Chaos:
     # The reckoning
 
     def _drain(self) -> None:
-        """Faults are off: whatever is due, or leased to somebody dead, must go out now."""
+        """Faults are off: whatever is due, or leased to somebody dead, must go out now.
+
+        Twice, since a product that was refused alone under fire is rejected as soon as another one is
+        accepted, which may be now.
+        """
         shops = [shop_called(alias) for alias in self.shops]
-        for shop in shops:
-            SyncedProduct.objects.retry_rejected(shop)
+        for _ in range(2):
+            for shop in shops:
+                SyncedProduct.objects.retry_rejected(shop)
+            self._drain_shops(shops)
+
+    def _drain_shops(self, shops: Sequence[ShopState]) -> None:
+        """Run until nothing is due in any shop."""
         deadline = time.monotonic() + 60 * len(shops)
         while time.monotonic() < deadline:
             for shop in shops:
