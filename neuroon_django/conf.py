@@ -32,7 +32,7 @@ from neuroon_django.rules import (
     up_to,
     whole,
 )
-from neuroon_django.shops import declared_shops, first_of_each, written_entries
+from neuroon_django.shops import declared_shops, first_of_each, is_same, written_entries
 
 DEFAULT_ALIAS = "default"
 DEFAULT_API_URL = "https://api.neuroon.ai"
@@ -220,7 +220,7 @@ class Settings(ProjectSettings):
         flat = [getattr(settings, name, "") for name in FLAT_IDENTITY]
         written = [flat, *written_entries(self.SHOPS)]
         kept = self._kept  # read once, since threads of other settings do the same
-        if kept[0] != written:
+        if not is_same(kept[0], written):
             kept = self._kept = written, self._read_shops()
         return dict(kept[1])
 

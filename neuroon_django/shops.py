@@ -49,3 +49,11 @@ def first_of_each(shops: Iterable[S], identity: Callable[[S], tuple[str, str]]) 
         if not key[0] or seen.setdefault(key, shop) is shop:
             kept.append(shop)
     return kept
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether the same is written; wrong values may be such as cannot be compared."""
+    try:
+        return bool(one == other)
+    except Exception:  # of a number that signals, or of a shop's own class
+        return False

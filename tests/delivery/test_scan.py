@@ -188,9 +188,8 @@ def test_law_05_a_fold_at_one_address_makes_the_other_scan(neuroon, use_items):
         pass
     under_way.step()
     configured.step()
-    third = another_shop("third", "https://third")
     mark_changed(Item.objects.all()[:1])
-    fold_all(third)
+    fold_all(current_shop())
     assert Scan.due(another_shop("other", "https://other")).position.walk == "shop"
     assert another_shop("second", "https://other").scan_cursor == ""
     assert current_shop().scan_cursor != ""  # law 20: it was folded for as well

@@ -89,7 +89,7 @@ def test_the_list_is_searched_as_one_types(neuroon, visit):
     seen.page.get_by_role("link", name="Proving basket").wait_for(state="detached")
     assert seen.page.get_by_role("link", name="Bread tin").is_visible()
     box.press("Enter")  # without a script, the same address
-    seen.page.wait_for_url("**/?q=tin")
+    seen.page.wait_for_url("**/?shop=*&q=tin")
     assert seen.page.get_by_role("link").all_inner_texts() == ["Bread tin"]
     assert seen.complaints == []
 
