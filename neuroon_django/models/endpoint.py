@@ -60,6 +60,12 @@ class EndpointQuerySet(AlertQuerySet, AcceptanceQuerySet):  # type: ignore[overr
     """What moves an endpoint's row; each method is one statement, or two in one transaction."""
 
     @retry_on_deadlock
+    def create_missing(self, shop: Any) -> None:
+        """Create the rows of a shop that are not there, whoever else does so at the moment."""
+        rows = [self.model(shop=shop, group=group) for group in Group.values]
+        self.bulk_create(rows, ignore_conflicts=True)
+
+    @retry_on_deadlock
     def acquire_slot(
         self, slot: float, *, probe: float, near: float, force: bool = False
     ) -> dict[str, Any] | None:

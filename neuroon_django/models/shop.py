@@ -152,8 +152,7 @@ class ShopState(MonitoringColumns, VerificationColumns):
         if self._endpoints is None:
             self._endpoints = self._read_endpoints()
         if len(self._endpoints) < len(Group.values):
-            rows = [Endpoint(shop=self, group=group) for group in Group.values]
-            Endpoint.objects.bulk_create(rows, ignore_conflicts=True)
+            Endpoint.objects.create_missing(self)
             self._endpoints = self._read_endpoints()
         return self._endpoints
 

@@ -140,7 +140,7 @@ def test_law_05_folds_for_two_addresses_do_not_deadlock(neuroon):
 
     def work(shop: ShopState) -> None:
         for _ in range(20):
-            ShopState.objects.end_scan(shop.pk, "")
+            ShopState.objects.end_scan(shop.pk, "", [])
             make_product("X", brand=None).delete()
             fold_all(shop)
 
