@@ -118,7 +118,8 @@ class Loss:
     def record(self) -> None:
         """Record all of it, each object that was read once."""
         for objects, label, key in self.sets:
-            record_all(objects, label, key)
+            with reporting(objects.model):  # a queryset of the shop's is compiled here
+                record_all(objects, label, key)
         record(self.refs)
 
     def _add_instances(self, model: type[Model], instances: list[Model]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.exceptions import FieldError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import SET, Model
 from django.db.models.signals import post_delete, pre_delete
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from neuroon_django import OrderFeed, muted
 from neuroon_django.models import Change
+from neuroon_django.models.change import ChangeQuerySet
 from tests.factories import recorded
 from tests.feeds_in_use import item_feed
 from tests.shop.models import (
@@ -464,6 +466,23 @@ def test_law_11_what_reads_a_deleted_row_is_recorded_unread(use_items):
     ours = [each for each in sql if "neuroon" in each]
     assert len(ours) == (3 if connection.vendor == "mysql" else 1)
     assert len(recorded()) == 1_200
+
+
+def test_law_01_a_set_that_cannot_be_recorded_raises_nothing_into_the_delete(
+    use_items, monkeypatch, caplog
+):
+    use_items(tags="maker__name")
+    with muted():
+        maker = Maker.objects.create(name="m")
+        item("A", maker=maker)
+
+    def fail(*args: Any, **options: Any) -> None:
+        raise FieldError("the shop's own queryset cannot be compiled")
+
+    monkeypatch.setattr(ChangeQuerySet, "append_all", fail)
+    maker.delete()
+    assert not Maker.objects.exists()
+    assert "change_not_recorded model=shop.item error=FieldError" in caplog.text
 
 
 def test_law_01_django_reads_no_more_of_a_cascade_than_without_the_app(use_items):
